@@ -1,0 +1,1 @@
+"""Demo worlds, creatives and walkers, made by code."""

@@ -1,0 +1,1 @@
+"""glTF as a document: strict reading, slots, occluders, fitting and embedding creatives."""

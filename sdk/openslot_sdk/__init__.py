@@ -1,0 +1,1 @@
+"""What a world holds: register slots, show placements, measure exposures."""

@@ -1,0 +1,1 @@
+"""Visibility of ad slots: frames, cameras, clipping, occlusion, exposure."""

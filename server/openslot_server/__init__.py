@@ -1,0 +1,1 @@
+"""The placement server: catalogue, demand, ledger, reports."""

@@ -1,0 +1,1 @@
+"""The OpenSlot standard as code: records, messages, codec and session."""

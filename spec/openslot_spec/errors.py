@@ -1,0 +1,137 @@
+"""Every way OpenSlot says no: stable codes, a sentence each, and the exception that carries them.
+
+Codes are the same on the wire, over HTTP, in the command line's output and in the docs; `spec/errors.md` is generated
+from this table. "No ad" is not an error: it is a `NoAd` reason in `messages`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["SENTENCES", "Code", "OpenSlotError"]
+
+
+class Code(StrEnum):
+    """A stable name for one kind of refusal."""
+
+    # the wire
+    FRAME_TOO_LARGE = "wire.frame_too_large"
+    MALFORMED = "wire.malformed"
+    INVALID = "wire.invalid"
+    UNEXPECTED = "wire.unexpected"
+    UNSUPPORTED_VERSION = "wire.unsupported_version"
+    RATE_LIMITED = "wire.rate_limited"
+    HELLO_TIMEOUT = "wire.hello_timeout"
+    SLOW_CONSUMER = "wire.slow_consumer"
+    SHUTTING_DOWN = "wire.shutting_down"
+    INTERNAL = "wire.internal"
+    # who
+    KEY_UNKNOWN = "auth.key_unknown"
+    ROLE_FORBIDDEN = "auth.role_forbidden"
+    # slots
+    SLOT_INVALID = "slot.invalid"
+    SLOT_UNKNOWN = "slot.unknown"
+    SLOT_DUPLICATE = "slot.duplicate"
+    SLOT_DEGENERATE = "slot.degenerate"
+    SLOT_LIMIT = "slot.limit"
+    # cameras and geometry
+    CAMERA_INVALID = "camera.invalid"
+    GEOMETRY_INVALID = "geometry.invalid"
+    # scenes and creatives
+    GLTF_NOT_READ = "gltf.not_read"
+    GLTF_REFUSED = "gltf.refused"
+    SCENE_WITHOUT_SLOTS = "scene.without_slots"
+    CREATIVE_REFUSED = "creative.refused"
+    CREATIVE_UNKNOWN = "creative.unknown"
+    CREATIVE_TOO_LARGE = "creative.too_large"
+    CREATIVE_HASH_MISMATCH = "creative.hash_mismatch"
+    # demand
+    CAMPAIGN_UNKNOWN = "campaign.unknown"
+    LINE_ITEM_INVALID = "line_item.invalid"
+    # events
+    TICKET_INVALID = "ticket.invalid"
+    TICKET_EXPIRED = "ticket.expired"
+    TICKET_FOREIGN = "ticket.foreign"
+    EVENT_DUPLICATE = "event.duplicate"
+    EVENT_OUT_OF_RANGE = "event.out_of_range"
+    BATCH_CONFLICT = "batch.conflict"
+    BATCH_INVALID = "batch.invalid"
+    SPOOL_FULL = "spool.full"
+    SPOOL_DAMAGED = "spool.damaged"
+    # the place it runs in
+    PORT_IN_USE = "run.port_in_use"
+    SERVER_AWAY = "run.server_away"
+    STORAGE_FAILED = "run.storage_failed"
+    CONFIG_INVALID = "run.config_invalid"
+    FILE_NOT_FOUND = "run.file_not_found"
+    LEDGER_BROKEN = "ledger.broken"
+
+
+SENTENCES: dict[Code, str] = {
+    Code.FRAME_TOO_LARGE: "The message is larger than the limit announced in `welcome`; split it.",
+    Code.MALFORMED: "The bytes are not one strict msgpack or JSON envelope; the connection is closed.",
+    Code.INVALID: "The message does not fit its schema; the error names the field.",
+    Code.UNEXPECTED: "This message may not be sent in this state or by this role.",
+    Code.UNSUPPORTED_VERSION: "No common protocol version; the error lists the ones spoken here.",
+    Code.RATE_LIMITED: "Too many messages; wait `retry_after_ms` and send again.",
+    Code.HELLO_TIMEOUT: "No `hello` came within the deadline.",
+    Code.SLOW_CONSUMER: "The outbound queue is full because the other side does not read; reconnect and resume.",
+    Code.SHUTTING_DOWN: "The server is stopping; reconnect after `retry_after_ms`.",
+    Code.INTERNAL: "The server failed; nothing was acknowledged, send again.",
+    Code.KEY_UNKNOWN: "The API key is not known here; check the key and the server's address.",
+    Code.ROLE_FORBIDDEN: "The key's role may not do this.",
+    Code.SLOT_INVALID: "The slot record does not fit `schema/slot.json`; the error names the field.",
+    Code.SLOT_UNKNOWN: "No slot has this id in this scene or world.",
+    Code.SLOT_DUPLICATE: "Two slots of one scene have the same id; ids are unique within a world.",
+    Code.SLOT_DEGENERATE: "The slot has no area, or its transform is singular or sheared.",
+    Code.SLOT_LIMIT: "The world has more slots than the limit announced in `welcome`.",
+    Code.CAMERA_INVALID: "The camera is not finite, its matrix is singular, or its viewport is not positive.",
+    Code.GEOMETRY_INVALID: "Vertices are not finite or a triangle's index is out of range.",
+    Code.GLTF_NOT_READ: "The file is not glTF 2.0 (GLB or self-contained .gltf).",
+    Code.GLTF_REFUSED: "The glTF breaks a rule of the gate; the error names the rule and the place.",
+    Code.SCENE_WITHOUT_SLOTS: "The scene has no ad slot; add one with `openslot scene add-slot`.",
+    Code.CREATIVE_REFUSED: "The creative does not pass the gate; the error names the rule and the place.",
+    Code.CREATIVE_UNKNOWN: "No creative has this id or hash.",
+    Code.CREATIVE_TOO_LARGE: "The creative is larger than its tier allows.",
+    Code.CREATIVE_HASH_MISMATCH: "The bytes received do not have the announced sha-256; they are not shown.",
+    Code.CAMPAIGN_UNKNOWN: "No campaign has this id.",
+    Code.LINE_ITEM_INVALID: "The line item cannot run as written; the error names the field and the rule.",
+    Code.TICKET_INVALID: "The ticket's signature does not hold.",
+    Code.TICKET_EXPIRED: "The event happened after its ticket expired.",
+    Code.TICKET_FOREIGN: "The ticket was issued to another world or session.",
+    Code.EVENT_DUPLICATE: "This placement already has this event for this viewer.",
+    Code.EVENT_OUT_OF_RANGE: "A figure of the event lies outside what is possible.",
+    Code.BATCH_CONFLICT: "The batch id was used before with other content; the first one stands.",
+    Code.BATCH_INVALID: "The columns do not agree in length, type or range.",
+    Code.SPOOL_FULL: "The spool reached its size limit; further events are counted as dropped and said so.",
+    Code.SPOOL_DAMAGED: "The spool's end could not be read; whole batches before it are kept.",
+    Code.PORT_IN_USE: "The port is taken; choose another with --port, or 0 for any.",
+    Code.SERVER_AWAY: "The server does not answer; events are kept in the spool until it does.",
+    Code.STORAGE_FAILED: "The store could not make a change durable; nothing was acknowledged.",
+    Code.CONFIG_INVALID: "The configuration is not valid; the error names the setting.",
+    Code.FILE_NOT_FOUND: "The file does not exist or cannot be read.",
+    Code.LEDGER_BROKEN: "The ledger's chain or its balances do not hold; the error names the first bad record.",
+}
+
+
+class OpenSlotError(Exception):
+    """A refusal: a stable code, what is wrong in this case, and where.
+
+    Args:
+        code: the stable name.
+        detail: one clause about this case, with the numbers that matter.
+        where: a JSON pointer, field or file the error is about; empty when there is none.
+        retry_after_ms: when trying again makes sense; 0 when it does not.
+    """
+
+    def __init__(self, code: Code, detail: str = "", *, where: str = "", retry_after_ms: int = 0) -> None:
+        super().__init__(code, detail, where)
+        self.code = code
+        self.detail = detail
+        self.where = where
+        self.retry_after_ms = retry_after_ms
+
+    def __str__(self) -> str:
+        place = f" at {self.where}" if self.where else ""
+        case = f": {self.detail}" if self.detail else ""
+        return f"{self.code}{place}{case}. {SENTENCES[self.code]}"

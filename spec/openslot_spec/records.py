@@ -1,0 +1,71 @@
+"""The base of every record that crosses an edge, and the number types they share.
+
+One rule for optional fields: a field that is left out has its default; `null` is never written and never accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Self
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["Finite", "Id", "Micros", "Money", "Quaternion", "Record", "Sha256", "TimeMs", "Vec2", "Vec3"]
+
+Finite = Annotated[float, Field(ge=-1e9, le=1e9)]
+Vec2 = Annotated[tuple[Finite, Finite], Field(strict=False)]
+Vec3 = Annotated[tuple[Finite, Finite, Finite], Field(strict=False)]
+Quaternion = Annotated[tuple[Finite, Finite, Finite, Finite], Field(strict=False)]
+"""x, y, z, w; unit length."""
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
+"""A name a person may read: letters, digits and . _ : / -."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Micros = Annotated[int, Field(ge=0, le=2**53)]
+"""Millionths of a currency unit."""
+TimeMs = Annotated[int, Field(ge=0, le=2**53)]
+"""Milliseconds since 1970-01-01 UTC."""
+
+
+class Record(BaseModel):
+    """A frozen record with strict types and no unknown fields."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, ser_json_bytes="base64", val_json_bytes="base64"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_null(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for name, value in data.items():
+                if value is None:
+                    raise ValueError(f"{name} is null; leave the field out instead")
+        return data
+
+    @classmethod
+    def parse(cls, data: object, code: Code = Code.INVALID) -> Self:
+        """Return the record in `data`; raises `OpenSlotError(code)` that names the first bad field."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = "/".join(str(part) for part in first["loc"])
+            raise OpenSlotError(code, first["msg"], where=where) from None
+
+    def plain(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values, absent fields left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def digest(self) -> str:
+        """Return the sha-256 of the record's canonical JSON (RFC 8785), in hexadecimal."""
+        return hashlib.sha256(rfc8785.dumps(self.plain())).hexdigest()
+
+
+class Money(Record):
+    """An amount in millionths of a currency unit."""
+
+    micros: Micros
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"

@@ -1,0 +1,82 @@
+"""The ad-slot record: where an ad may stand in a world, and what may stand there.
+
+Frame: a slot's face looks along its local +Z, width along +X, height along +Y, its centre at the origin. The canonical
+world frame is glTF's: right-handed, +Y up, metres. See `spec/slot.md`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from openslot_spec.records import Money, Quaternion, Record, Vec2, Vec3
+
+__all__ = ["EXTENSION", "Accepts", "Pose", "Slot", "SlotTerms"]
+
+EXTENSION = "OPENSLOT_ad_slot"
+"""The glTF extension's name; it stands on a node and holds `SlotTerms`."""
+
+SlotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+MediaType = Literal["model/gltf-binary", "image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"]
+
+
+class Accepts(Record):
+    """What a slot lets in."""
+
+    media: Annotated[tuple[MediaType, ...], Field(strict=False, min_length=1, max_length=6)] = ("model/gltf-binary",)
+    tier: Literal["S", "M", "L"] = "M"
+    animation: bool = True
+
+
+class Pose(Record):
+    """Where a slot stands: `world_from_slot` without scale."""
+
+    position: Vec3
+    rotation: Quaternion
+
+    @model_validator(mode="after")
+    def _unit(self) -> Self:
+        if abs(math.hypot(*self.rotation) - 1.0) > 1e-3:
+            raise ValueError("rotation is not a unit quaternion (x, y, z, w)")
+        return self
+
+
+class SlotTerms(Record):
+    """What is said of a slot apart from where it stands: the body of the glTF extension.
+
+    `size` is in the node's own units; a scene reader multiplies it by the node's world scale.
+    """
+
+    id: SlotId
+    size: Vec2
+    depth: Annotated[float, Field(ge=0, le=1000)] = 0.5
+    name: Annotated[str, Field(max_length=120)] = ""
+    two_sided: bool = False
+    fit: Literal["contain", "cover", "stretch"] = "contain"
+    audience: Literal["shared", "per_viewer"] = "shared"
+    accepts: Accepts = Accepts()
+    floor_cpm: Money = Money(micros=0)
+    profile: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")] = "iig-2.0-display"
+    categories_blocked: Annotated[
+        tuple[Annotated[str, Field(max_length=16)], ...], Field(strict=False, max_length=64)
+    ] = ()
+    tags: Annotated[tuple[Tag, ...], Field(strict=False, max_length=16)] = ()
+
+    @model_validator(mode="after")
+    def _area(self) -> Self:
+        if min(self.size) < 1e-3 or max(self.size) > 1e4:
+            raise ValueError("size must lie between 0.001 and 10000 on both sides")
+        return self
+
+
+class Slot(SlotTerms):
+    """A slot as it stands in a world: terms in metres, and a pose in the canonical frame."""
+
+    pose: Pose
+
+    def revision(self) -> str:
+        """Return the first 32 hexadecimal digits of the record's digest; any change makes another."""
+        return self.digest()[:32]
