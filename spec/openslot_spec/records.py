@@ -32,9 +32,7 @@ TimeMs = Annotated[int, Field(ge=0, le=2**53)]
 class Record(BaseModel):
     """A frozen record with strict types and no unknown fields."""
 
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, ser_json_bytes="base64", val_json_bytes="base64"
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,155 @@
+"""What is reported of a view: the kinds of event, the reasons why a view did not count, and the columns of a batch.
+
+A *view* is one viewer looking at one placement. Events travel in columns: one array per field, little-endian, one entry
+per event. An event's id is its batch's id and its place in the batch, so a batch is counted once or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["COLUMNS", "MAX_EVENTS", "EventKind", "ExposureColumns", "WhyNot", "batch_digest"]
+
+MAX_EVENTS = 10_000
+"""Events in one batch at the most."""
+MAX_DURATION_MS = 24 * 3600 * 1000
+
+
+class EventKind(IntEnum):
+    """What happened to a view."""
+
+    RENDERED = 1
+    """The creative was drawn for this viewer for the first time."""
+    VIEWABLE = 2
+    """The view met its profile: the gate held for the profile's duration without a break."""
+    END = 3
+    """The view is over; carries the totals and, if it did not count, why."""
+
+
+class WhyNot(IntEnum):
+    """Why a view did not count: the furthest gate it reached, in this order."""
+
+    COUNTED = 0
+    VIEWPORT = 1
+    """The slot never was inside the viewport."""
+    BACK_FACING = 2
+    """Only the back of a one-sided slot was seen."""
+    CLIPPED = 3
+    """Too much of it lay outside the viewport."""
+    TOO_OBLIQUE = 4
+    TOO_SMALL = 5
+    OBSTRUCTED = 6
+    """Other things stood before it."""
+    TOO_SHORT = 7
+    """The gate held, but never long enough."""
+    NO_WINDOW_FOCUS = 8
+    IDLE = 9
+    UNMEASURABLE = 10
+
+
+COLUMNS: dict[str, str] = {
+    "kind": "<u1",
+    "ticket": "<u2",
+    "viewer": "<u4",
+    "at_ms": "<i8",
+    "continuous_ms": "<u4",
+    "cumulative_ms": "<u4",
+    "visible_fraction": "<f4",
+    "coverage": "<f4",
+    "angle_deg": "<f4",
+    "why": "<u1",
+}
+"""Column name to numpy type. `ticket` is an index into the batch's tickets; the three means are over passing samples."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "kind": (min(EventKind), max(EventKind)),
+    "at_ms": (0, 2**53),
+    "continuous_ms": (0, MAX_DURATION_MS),
+    "cumulative_ms": (0, MAX_DURATION_MS),
+    "visible_fraction": (0.0, 1.0),
+    "coverage": (0.0, 1.0),
+    "angle_deg": (0.0, 180.0),
+    "why": (min(WhyNot), max(WhyNot)),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExposureColumns:
+    """The events of one batch, one array of length n per field of `COLUMNS`."""
+
+    kind: NDArray[np.uint8]
+    ticket: NDArray[np.uint16]
+    viewer: NDArray[np.uint32]
+    at_ms: NDArray[np.int64]
+    continuous_ms: NDArray[np.uint32]
+    cumulative_ms: NDArray[np.uint32]
+    visible_fraction: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+    angle_deg: NDArray[np.float32]
+    why: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @classmethod
+    def build(cls, columns: Mapping[str, Any]) -> ExposureColumns:
+        """Return the columns with the wire's types; every name of `COLUMNS` must be there."""
+        return cls(**{name: np.ascontiguousarray(columns[name], dtype) for name, dtype in COLUMNS.items()})
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, bytes], *, tickets: int) -> ExposureColumns:
+        """Return the columns in `packed`, checked as a whole.
+
+        Raises:
+            OpenSlotError: `BATCH_INVALID` if names or lengths do not fit, `EVENT_OUT_OF_RANGE` if a figure is impossible.
+        """
+        if packed.keys() != COLUMNS.keys():
+            raise OpenSlotError(Code.BATCH_INVALID, "columns are " + ", ".join(COLUMNS), where="columns")
+        arrays = {name: _column(name, packed[name]) for name in COLUMNS}
+        count = len(arrays["kind"])
+        if not 1 <= count <= MAX_EVENTS or any(len(array) != count for array in arrays.values()):
+            raise OpenSlotError(Code.BATCH_INVALID, f"columns of one length from 1 to {MAX_EVENTS}", where="columns")
+        _check_ranges(arrays, tickets)
+        return cls(**arrays)
+
+    def pack(self) -> dict[str, bytes]:
+        """Return each column as little-endian bytes."""
+        return {field.name: getattr(self, field.name).tobytes() for field in fields(self)}
+
+
+def batch_digest(tickets: tuple[bytes, ...], packed: Mapping[str, bytes]) -> bytes:
+    """Return the sha-256 of a batch's content: tickets in order, then columns in the order of `COLUMNS`."""
+    digest = hashlib.sha256()
+    for part in (*tickets, *(packed[name] for name in COLUMNS)):
+        digest.update(len(part).to_bytes(4, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _column(name: str, data: bytes) -> NDArray[Any]:
+    dtype = np.dtype(COLUMNS[name])
+    if len(data) % dtype.itemsize:
+        raise OpenSlotError(Code.BATCH_INVALID, f"not a whole number of {dtype.str}", where=f"columns/{name}")
+    return np.frombuffer(data, dtype)
+
+
+def _check_ranges(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
+    for name, (low, high) in {**RANGES, "ticket": (0, tickets - 1)}.items():
+        array = arrays[name]
+        inside = (array >= low) & (array <= high)  # NaN is outside
+        if not inside.all():
+            index = int(np.argmin(inside))
+            raise OpenSlotError(
+                Code.EVENT_OUT_OF_RANGE, f"{array[index]} is not in {low}..{high}", where=f"columns/{name}/{index}"
+            )
+    if (arrays["continuous_ms"] > arrays["cumulative_ms"]).any():
+        raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, "longer than cumulative_ms", where="columns/continuous_ms")
