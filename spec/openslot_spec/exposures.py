@@ -68,7 +68,7 @@ COLUMNS: dict[str, str] = {
     "angle_deg": "<f4",
     "why": "<u1",
 }
-"""Column name to numpy type. `ticket` is an index into the batch's tickets; the three means are over passing samples."""
+"""Column name to numpy type. `ticket` is an index into the batch's tickets; means are over passing samples."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "kind": (min(EventKind), max(EventKind)),
@@ -110,7 +110,7 @@ class ExposureColumns:
         """Return the columns in `packed`, checked as a whole.
 
         Raises:
-            OpenSlotError: `BATCH_INVALID` if names or lengths do not fit, `EVENT_OUT_OF_RANGE` if a figure is impossible.
+            OpenSlotError: `BATCH_INVALID` if names or lengths do not fit, `EVENT_OUT_OF_RANGE` for impossible figures.
         """
         if packed.keys() != COLUMNS.keys():
             raise OpenSlotError(Code.BATCH_INVALID, "columns are " + ", ".join(COLUMNS), where="columns")

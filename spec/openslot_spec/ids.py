@@ -12,7 +12,7 @@ Id128 = Annotated[bytes, Field(min_length=16, max_length=16)]
 
 
 def make_id(now_ms: int, randomness: bytes) -> bytes:
-    """Return 16 bytes that sort by time: 48 bits of `now_ms`, then 74 of the 10 bytes `randomness`, version and variant."""
+    """Return 16 bytes that sort by time: 48 bits of `now_ms`, the version and variant, and 74 bits of `randomness`."""
     if len(randomness) != 10:
         raise ValueError("an id takes 10 random bytes")
     tail = bytearray(randomness)

@@ -1,6 +1,6 @@
 """Viewability profiles: when a view counts, as named, versioned data with its provenance.
 
-Nothing in code knows a threshold: `spec/profiles/*.json` are the only place where they stand. See `spec/measurement.md`.
+Nothing in code knows a threshold: `spec/profiles/*.json` is the only place where they stand.
 """
 
 from __future__ import annotations

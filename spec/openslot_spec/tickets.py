@@ -49,12 +49,12 @@ class Ticket(Record):
 
 def mint(ticket: Ticket, keys: Mapping[bytes, bytes], key_id: bytes) -> bytes:
     """Return the signed bytes of `ticket`; `keys` maps 4-byte key ids to secrets of 32 bytes."""
-    body = key_id + msgpack.packb(list(ticket.model_dump().values()))
+    body = key_id + bytes(msgpack.packb(list(ticket.model_dump().values())))
     return body + _mac(keys[key_id], body)
 
 
 def redeem(token: bytes, keys: Mapping[bytes, bytes]) -> Ticket:
-    """Return the ticket in `token`; raises `OpenSlotError(TICKET_INVALID)` unless a known key signed exactly these bytes.
+    """Return the ticket in `token`; raises `OpenSlotError(TICKET_INVALID)` unless a known key signed these bytes.
 
     Expiry, payee and single use are the ledger's to judge: an honest event may arrive long after its ticket expired.
     """

@@ -1,0 +1,139 @@
+"""Bytes to envelopes and back, strictly, in msgpack or JSON.
+
+Refused: duplicate keys, keys that are not strings, NaN and infinities, extension types, lone surrogates, more than
+`MAX_DEPTH` levels, more than `MAX_CONTAINERS` maps and arrays, anything after the first value. JSON has no bytes, so
+they are written there as `{"$bin": "<base64>"}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgpack
+
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.limits import MAX_DEPTH
+from openslot_spec.messages import Envelope
+
+__all__ = ["JSON", "MSGPACK", "SUBPROTOCOLS", "Codec"]
+
+MAX_CONTAINERS = 20_000
+BIN = "$bin"
+
+
+class Codec:
+    """One way of writing envelopes; `name` is the WebSocket subprotocol."""
+
+    def __init__(self, name: str, *, text: bool) -> None:
+        self.name = name
+        self.text = text
+
+    def encode(self, envelope: Envelope) -> bytes:
+        """Return the envelope's bytes; in JSON they are UTF-8 text."""
+        plain = envelope.model_dump(exclude_none=True)
+        if self.text:
+            return json.dumps(plain, default=_bin, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return bytes(msgpack.packb(plain))
+
+    def decode(self, data: bytes, limit_bytes: int) -> Envelope:
+        """Return the envelope in `data`.
+
+        Raises:
+            OpenSlotError: `FRAME_TOO_LARGE`, or `MALFORMED` for anything that is not one strict envelope.
+        """
+        if len(data) > limit_bytes:
+            raise OpenSlotError(Code.FRAME_TOO_LARGE, f"{len(data)} bytes, at most {limit_bytes}")
+        try:
+            value = _load_json(data) if self.text else _load_msgpack(data)
+            _check(value, MAX_DEPTH)
+        except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+            raise OpenSlotError(Code.MALFORMED, str(error)[:200]) from None
+        return Envelope.parse(value, Code.MALFORMED)
+
+
+MSGPACK: Final = Codec("openslot.v1+msgpack", text=False)
+JSON: Final = Codec("openslot.v1+json", text=True)
+SUBPROTOCOLS: Final = {codec.name: codec for codec in (MSGPACK, JSON)}
+
+
+class _Containers:
+    """Builds maps and lists while there are few enough of them, so that a small frame cannot fill the memory."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def _one_more(self) -> None:
+        self.count += 1
+        if self.count > MAX_CONTAINERS:
+            raise ValueError(f"more than {MAX_CONTAINERS} maps and arrays")
+
+    def map(self, pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+        self._one_more()
+        built: dict[str, Any] = {}
+        for key, value in pairs:
+            if not isinstance(key, str) or key in built:
+                raise ValueError(f"key {key!r} is not a string or stands twice")
+            built[key] = value
+        return built
+
+    def list(self, items: list[Any]) -> list[Any]:
+        self._one_more()
+        return items
+
+    def map_or_bin(self, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any] | bytes:
+        built = self.map(pairs)
+        if built.keys() != {BIN}:
+            return built
+        try:
+            return base64.b64decode(built[BIN], validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"{BIN} is not base64") from error
+
+
+def _load_msgpack(data: bytes) -> Any:
+    containers = _Containers()
+    return msgpack.unpackb(data, object_pairs_hook=containers.map, list_hook=containers.list, ext_hook=_no_extension)
+
+
+def _load_json(data: bytes) -> Any:
+    return json.loads(data.decode("utf-8"), object_pairs_hook=_Containers().map_or_bin, parse_constant=_no_constant)
+
+
+def _no_extension(code: int, data: bytes) -> Any:
+    raise ValueError(f"extension type {code} of {len(data)} bytes")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
+def _bin(value: object) -> dict[str, str]:
+    if isinstance(value, bytes):
+        return {BIN: base64.b64encode(value).decode("ascii")}
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth < 0:
+        raise ValueError(f"more than {MAX_DEPTH} levels")
+    match value:
+        case dict():
+            for key, item in value.items():
+                _check(key, depth)
+                _check(item, depth - 1)
+        case list():
+            for item in value:
+                _check(item, depth - 1)
+        case str():
+            value.encode("utf-8")  # a lone surrogate raises
+        case float() if not math.isfinite(value):
+            raise ValueError("a number is not finite")
+        case msgpack.Timestamp():
+            raise ValueError("a timestamp extension")
+        case _:
+            pass

@@ -1,0 +1,260 @@
+"""The messages on the socket, one class each, and the table of who may send what.
+
+`spec/protocol.md` gives their meaning; `spec/schema/messages.json` is generated from these classes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from openslot_spec.creatives import CreativeRef
+from openslot_spec.errors import Code
+from openslot_spec.exposures import COLUMNS
+from openslot_spec.ids import Id128
+from openslot_spec.limits import Limits
+from openslot_spec.records import Id, Record, Sha256, TimeMs
+from openslot_spec.slots import SlotId
+from openslot_spec.tickets import MAX_TICKET_BYTES
+
+__all__ = [
+    "MESSAGES",
+    "VERSION",
+    "Bye",
+    "Envelope",
+    "Error",
+    "ExposuresAck",
+    "ExposuresPut",
+    "Hello",
+    "Message",
+    "NoAd",
+    "NoPlacement",
+    "Placement",
+    "Placements",
+    "PlacementsGet",
+    "PlacementsRevoked",
+    "RefusedEvents",
+    "RefusedSlot",
+    "SlotRevision",
+    "SlotsAck",
+    "SlotsPut",
+    "SlotsRemove",
+    "Welcome",
+]
+
+VERSION = "1"
+
+RequestId = Annotated[int, Field(ge=1, le=2**53)]
+CodeName = Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_]+$", max_length=64)]
+Text = Annotated[str, Field(max_length=1000)]
+Viewer = Annotated[int, Field(ge=0, le=2**32 - 1)]
+"""A viewer's number within one session; it names nobody outside of it."""
+
+
+class Message(Record):
+    """The body of an envelope."""
+
+    TYPE: ClassVar[str]
+    REPLY_TO: ClassVar[frozenset[str]] = frozenset()
+    """Types of which this is the answer; empty for a message that stands alone."""
+
+
+class Envelope(Record):
+    """What every frame holds: `{type, id, re?, body}`."""
+
+    type: Annotated[str, Field(max_length=32)]
+    id: RequestId
+    """Counts up from 1 on each side of a connection."""
+    re: RequestId | None = None
+    """The id of the request that this answers."""
+    body: dict[str, Any]
+
+
+class Hello(Message):
+    """World → server: who connects, and which session it goes on with."""
+
+    TYPE = "hello"
+    versions: Annotated[
+        tuple[Annotated[str, Field(max_length=8)], ...], Field(strict=False, min_length=1, max_length=8)
+    ]
+    role: Literal["world", "peer"]
+    key: Annotated[str, Field(min_length=8, max_length=200)]
+    world: Id
+    sdk: Annotated[str, Field(max_length=64)] = ""
+    resume: Id | None = None
+    """The session of an earlier connection."""
+
+
+class Welcome(Message):
+    """Server → world: the session, the clock and the limits."""
+
+    TYPE = "welcome"
+    REPLY_TO = frozenset({"hello"})
+    version: Literal["1"]
+    session: Id
+    resumed: bool
+    server_time_ms: TimeMs
+    limits: Limits
+
+
+class SlotsPut(Message):
+    """World → server: add or replace slots. Each is judged alone."""
+
+    TYPE = "slots.put"
+    slots: Annotated[tuple[dict[str, Any], ...], Field(strict=False, min_length=1, max_length=256)]
+
+
+class SlotsRemove(Message):
+    """World → server: these slots are gone."""
+
+    TYPE = "slots.remove"
+    ids: Annotated[tuple[SlotId, ...], Field(strict=False, min_length=1, max_length=256)]
+
+
+class SlotRevision(Record):
+    """A slot that is kept, and the revision its placements will name."""
+
+    id: SlotId
+    revision: str
+
+
+class RefusedSlot(Record):
+    """A slot that is not kept, and why."""
+
+    index: Annotated[int, Field(ge=0)]
+    """Place in the request."""
+    code: CodeName
+    message: Text
+
+
+class SlotsAck(Message):
+    """Server → world: what became of each slot."""
+
+    TYPE = "slots.ack"
+    REPLY_TO = frozenset({"slots.put", "slots.remove"})
+    kept: Annotated[tuple[SlotRevision, ...], Field(strict=False)] = ()
+    refused: Annotated[tuple[RefusedSlot, ...], Field(strict=False)] = ()
+
+
+class NoAd(StrEnum):
+    """Why a slot stays empty. An answer, not an error."""
+
+    NO_DEMAND = "no_demand"
+    FLOOR_NOT_MET = "floor_not_met"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    MEDIA_MISMATCH = "media_mismatch"
+    CATEGORY_BLOCKED = "category_blocked"
+    SLOT_UNKNOWN = "slot_unknown"
+
+
+class PlacementsGet(Message):
+    """World → server: fill these slots.
+
+    For shared slots `viewers` is how many viewers the world expects before the placement expires; that many impressions
+    are reserved. For per-viewer slots `viewer` says for whom.
+    """
+
+    TYPE = "placements.get"
+    slots: Annotated[tuple[SlotId, ...], Field(strict=False, min_length=1, max_length=256)]
+    viewers: Annotated[int, Field(ge=1, le=10_000)] = 1
+    viewer: Viewer | None = None
+
+
+class Placement(Record):
+    """One creative for one slot until `expires_ms`, and the ticket to report it with."""
+
+    id: Id128
+    slot: SlotId
+    creative: CreativeRef
+    profile: Annotated[str, Field(max_length=64)]
+    ticket: Annotated[bytes, Field(max_length=MAX_TICKET_BYTES)]
+    expires_ms: TimeMs
+    viewer: Viewer | None = None
+
+
+class NoPlacement(Record):
+    """A slot without an ad."""
+
+    slot: SlotId
+    reason: NoAd = Field(strict=False)
+
+
+class Placements(Message):
+    """Server → world: one entry for each slot asked for, in `placements` or in `none`."""
+
+    TYPE = "placements"
+    REPLY_TO = frozenset({"placements.get"})
+    placements: Annotated[tuple[Placement, ...], Field(strict=False)] = ()
+    none: Annotated[tuple[NoPlacement, ...], Field(strict=False)] = ()
+
+
+class PlacementsRevoked(Message):
+    """Server → world: take this creative off every screen now."""
+
+    TYPE = "placements.revoked"
+    creative: Sha256
+    reason: Text = ""
+
+
+class ExposuresPut(Message):
+    """World → server: a batch of events. The id and the content of a batch never change once it is in the spool."""
+
+    TYPE = "exposures.put"
+    batch: Id128
+    tickets: Annotated[
+        tuple[Annotated[bytes, Field(max_length=MAX_TICKET_BYTES)], ...],
+        Field(strict=False, min_length=1, max_length=1024),
+    ]
+    columns: Annotated[dict[str, bytes], Field(min_length=len(COLUMNS), max_length=len(COLUMNS))]
+
+
+class RefusedEvents(Record):
+    """How many events of a batch do not count, for one reason."""
+
+    code: CodeName
+    events: Annotated[int, Field(ge=1)]
+
+
+class ExposuresAck(Message):
+    """Server → world: the batch is durable; drop it from the spool."""
+
+    TYPE = "exposures.ack"
+    REPLY_TO = frozenset({"exposures.put"})
+    batch: Id128
+    accepted: Annotated[int, Field(ge=0)]
+    refused: Annotated[tuple[RefusedEvents, ...], Field(strict=False)] = ()
+    repeated: bool = False
+    """The batch was here before; its first verdict is given again."""
+
+
+class Error(Message):
+    """Either side: a request was refused, or (without `re`) the connection is about to close."""
+
+    TYPE = "error"
+    code: CodeName
+    message: Text
+    where: Text = ""
+    retry_after_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 0
+
+    @classmethod
+    def of(cls, code: Code, message: str, where: str = "", retry_after_ms: int = 0) -> Error:
+        """Return the message for a refusal, cut to the wire's lengths."""
+        return cls(code=code.value, message=message[:1000], where=where[:1000], retry_after_ms=retry_after_ms)
+
+
+class Bye(Message):
+    """Either side: an orderly end; nothing follows."""
+
+    TYPE = "bye"
+    reason: Text = ""
+    retry_after_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 0
+
+
+WORLD: tuple[type[Message], ...] = (Hello, SlotsPut, SlotsRemove, PlacementsGet, ExposuresPut)
+SERVER: tuple[type[Message], ...] = (Welcome, SlotsAck, Placements, PlacementsRevoked, ExposuresAck)
+BOTH: tuple[type[Message], ...] = (Error, Bye)
+
+MESSAGES: dict[str, type[Message]] = {message.TYPE: message for message in (*WORLD, *SERVER, *BOTH)}
+"""Type name to class."""
