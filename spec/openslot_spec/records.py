@@ -9,7 +9,7 @@ import hashlib
 from typing import Annotated, Any, Self
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openslot_spec.errors import Code, OpenSlotError
 
@@ -34,18 +34,12 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _no_null(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            for name, value in data.items():
-                if value is None:
-                    raise ValueError(f"{name} is null; leave the field out instead")
-        return data
-
     @classmethod
     def parse(cls, data: object, code: Code = Code.INVALID) -> Self:
         """Return the record in `data`; raises `OpenSlotError(code)` that names the first bad field."""
+        null = _find_null(data)
+        if null is not None:
+            raise OpenSlotError(code, "null is never written; leave the field out", where=null)
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -60,6 +54,20 @@ class Record(BaseModel):
     def digest(self) -> str:
         """Return the sha-256 of the record's canonical JSON (RFC 8785), in hexadecimal."""
         return hashlib.sha256(rfc8785.dumps(self.plain())).hexdigest()
+
+
+def _find_null(data: object, where: str = "") -> str | None:
+    match data:
+        case None:
+            return where
+        case dict():
+            items = iter(data.items())
+        case list():
+            items = iter(enumerate(data))
+        case _:
+            return None
+    found = (_find_null(value, f"{where}/{name}" if where else str(name)) for name, value in items)
+    return next((place for place in found if place is not None), None)
 
 
 class Money(Record):
