@@ -13,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Finite", "Id", "Micros", "Money", "Quaternion", "Record", "Sha256", "TimeMs", "Vec2", "Vec3"]
+__all__ = ["Finite", "Id", "Micros", "Money", "Quaternion", "Record", "Sha256", "TimeMs", "Vec3"]
 
 Finite = Annotated[float, Field(ge=-1e9, le=1e9)]
-Vec2 = Annotated[tuple[Finite, Finite], Field(strict=False)]
 Vec3 = Annotated[tuple[Finite, Finite, Finite], Field(strict=False)]
 Quaternion = Annotated[tuple[Finite, Finite, Finite, Finite], Field(strict=False)]
 """x, y, z, w; unit length."""
@@ -32,7 +31,9 @@ TimeMs = Annotated[int, Field(ge=0, le=2**53)]
 class Record(BaseModel):
     """A frozen record with strict types and no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     @classmethod
     def parse(cls, data: object, code: Code = Code.INVALID) -> Self:

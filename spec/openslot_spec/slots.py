@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from openslot_spec.records import Money, Quaternion, Record, Vec2, Vec3
+from openslot_spec.records import Money, Quaternion, Record, Vec3
 
 __all__ = ["EXTENSION", "Accepts", "Pose", "Slot", "SlotTerms"]
 
@@ -20,6 +20,7 @@ EXTENSION = "OPENSLOT_ad_slot"
 
 SlotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Side = Annotated[float, Field(ge=1e-3, le=1e4)]
 MediaType = Literal["model/gltf-binary", "image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"]
 
 
@@ -51,25 +52,27 @@ class SlotTerms(Record):
     """
 
     id: SlotId
-    size: Vec2
+    """Unique within a world."""
+    size: Annotated[tuple[Side, Side], Field(strict=False)]
+    """Width and height."""
     depth: Annotated[float, Field(ge=0, le=1000)] = 0.5
+    """How far a creative may stand out in front of the slot's plane."""
     name: Annotated[str, Field(max_length=120)] = ""
     two_sided: bool = False
+    """Whether it may be looked at from behind; a one-sided slot seen from behind is not visible."""
     fit: Literal["contain", "cover", "stretch"] = "contain"
     audience: Literal["shared", "per_viewer"] = "shared"
+    """One board for all viewers, or an ad of their own for each."""
     accepts: Accepts = Accepts()
     floor_cpm: Money = Money(micros=0)
+    """The least that a thousand viewable impressions may bring."""
     profile: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")] = "iig-2.0-display"
+    """When a view counts: the name of a viewability profile."""
     categories_blocked: Annotated[
         tuple[Annotated[str, Field(max_length=16)], ...], Field(strict=False, max_length=64)
     ] = ()
+    """IAB content taxonomy ids that may not stand here."""
     tags: Annotated[tuple[Tag, ...], Field(strict=False, max_length=16)] = ()
-
-    @model_validator(mode="after")
-    def _area(self) -> Self:
-        if min(self.size) < 1e-3 or max(self.size) > 1e4:
-            raise ValueError("size must lie between 0.001 and 10000 on both sides")
-        return self
 
 
 class Slot(SlotTerms):
