@@ -48,6 +48,7 @@ class Code(StrEnum):
     # demand
     CAMPAIGN_UNKNOWN = "campaign.unknown"
     LINE_ITEM_INVALID = "line_item.invalid"
+    LINE_ITEM_UNKNOWN = "line_item.unknown"
     # events
     TICKET_INVALID = "ticket.invalid"
     TICKET_EXPIRED = "ticket.expired"
@@ -96,6 +97,7 @@ SENTENCES: dict[Code, str] = {
     Code.CREATIVE_HASH_MISMATCH: "The bytes received do not have the announced sha-256; they are not shown.",
     Code.CAMPAIGN_UNKNOWN: "No campaign has this id.",
     Code.LINE_ITEM_INVALID: "The line item cannot run as written; the error names the field and the rule.",
+    Code.LINE_ITEM_UNKNOWN: "No line item has this id.",
     Code.TICKET_INVALID: "The ticket's signature does not hold.",
     Code.TICKET_EXPIRED: "The event happened after its ticket expired.",
     Code.TICKET_FOREIGN: "The ticket was issued to another world or session.",
