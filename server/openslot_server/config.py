@@ -1,0 +1,76 @@
+"""The server's settings: from a TOML file, from `OPENSLOT_*` variables, or given by the caller, in rising order."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.limits import HELLO_DEADLINE_MS, Limits
+
+__all__ = ["Settings"]
+
+Span = Annotated[int, Field(ge=0, le=30 * 24 * 3_600_000)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Times are in milliseconds, shares in parts per million."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENSLOT_", extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8787
+    """0 takes any free port."""
+    public_url: str = ""
+    """Where worlds reach this server, if not under host and port."""
+    database: Path = Path("openslot.sqlite3")
+    assets: Path = Path("openslot-assets")
+    """The folder in which creatives are kept by sha-256."""
+    operator_key: Annotated[str, Field(pattern=r"^(|ok_operator_[a-z0-9]{16,64})$")] = ""
+    """Empty: one is made at the first start and printed once."""
+    platform_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 100_000
+    placement_ms: Annotated[int, Field(ge=1_000, le=3_600_000)] = 30_000
+    """How long a placement may be shown."""
+    skew_ms: Span = 5_000
+    """How far a world's clock may be off."""
+    settle_grace_ms: Span = 60_000
+    """How long after a placement's end its reservation waits for late events."""
+    late_ms: Span = 72 * 3_600_000
+    """How long after a placement's end its events are still taken, from the budget that is left."""
+    hello_deadline_ms: Annotated[int, Field(ge=10, le=60_000)] = HELLO_DEADLINE_MS
+    outbound_bytes: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = 4 * 1024 * 1024
+    """Bytes that may wait for one connection's reader."""
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    limits: Limits = Limits()
+    """In a variable: as JSON."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def read(cls, file: Path | None = None, **given: Any) -> Self:
+        """Return the settings; `given` beats variables, variables beat the file. `None` means not given.
+
+        Raises:
+            OpenSlotError: `CONFIG_INVALID` naming the setting, or `FILE_NOT_FOUND`.
+        """
+        written = {} if file is None else _read_toml(file)
+        try:
+            from_variables = cls().model_dump(exclude_unset=True)
+            stated = {name: value for name, value in given.items() if value is not None}
+            return cls(**{**written, **from_variables, **stated})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise OpenSlotError(Code.CONFIG_INVALID, first["msg"], where=where) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise OpenSlotError(Code.FILE_NOT_FOUND, error.strerror or "cannot be read", where=str(file)) from None
+    except ValueError as error:
+        raise OpenSlotError(Code.CONFIG_INVALID, f"not TOML: {error}", where=str(file)) from None

@@ -1,0 +1,1 @@
+"""Who gets a slot, at what price, within what budget."""

@@ -1,0 +1,1 @@
+"""What is kept on disk, behind a seam of five methods."""

@@ -1,0 +1,220 @@
+"""The store's seam: a frozen row class per table, and a protocol to load rows and to make new ones durable.
+
+Rows are facts. Rows of `LatestRow` classes replace the row with the same key; all others are only ever added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+__all__ = [
+    "ROWS",
+    "BatchRow",
+    "CampaignRow",
+    "ConflictRow",
+    "CreativeRow",
+    "DecisionRow",
+    "HeadRow",
+    "KeyRow",
+    "LatestRow",
+    "LedgerRow",
+    "LineItemRow",
+    "Row",
+    "SessionRow",
+    "SlotRow",
+    "Store",
+    "TicketKeyRow",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table `TABLE`; its fields are the table's columns, in order."""
+
+    TABLE: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LatestRow(Row):
+    """A row that replaces the one with the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow(LatestRow):
+    """An API key, known by its digest."""
+
+    TABLE = "keys"
+    sha256: str
+    role: str
+    account: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TicketKeyRow(Row):
+    """A secret that signs tickets; the newest signs, all of them verify."""
+
+    TABLE = "ticket_keys"
+    key_id: bytes
+    secret: bytes
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow(Row):
+    """A world's session, so that it can be resumed."""
+
+    TABLE = "sessions"
+    id: str
+    world: str
+    opened_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow(LatestRow):
+    """A slot of a world; `record` is its JSON, empty once it is removed."""
+
+    TABLE = "slots"
+    world: str
+    id: str
+    revision: str
+    record: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreativeRow(LatestRow):
+    """A creative; `record` is the JSON of `demand.model.Creative`."""
+
+    TABLE = "creatives"
+    sha256: str
+    advertiser: str
+    record: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow(LatestRow):
+    """A campaign; `record` is the JSON of `demand.model.Campaign`."""
+
+    TABLE = "campaigns"
+    id: str
+    advertiser: str
+    record: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineItemRow(LatestRow):
+    """A line item; `record` is the JSON of `demand.model.LineItem`."""
+
+    TABLE = "line_items"
+    id: str
+    advertiser: str
+    record: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow(Row):
+    """One `placements.get`, with what became of each slot in `outcomes` (see `demand.decide`)."""
+
+    TABLE = "decisions"
+    id: bytes
+    world: str
+    session: str
+    at_ms: int
+    outcomes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow(Row):
+    """One `exposures.put`: tickets and columns as they came, and a verdict per event (see `impressions.intake`)."""
+
+    TABLE = "batches"
+    id: bytes
+    world: str
+    at_ms: int
+    digest: bytes
+    tickets: bytes
+    columns: bytes
+    verdicts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow(Row):
+    """A batch whose id was used before with other content: evidence, never counted."""
+
+    TABLE = "conflicts"
+    id: bytes
+    world: str
+    at_ms: int
+    digest: bytes
+    tickets: bytes
+    columns: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow(Row):
+    """One record of the ledger: canonical JSON, and the chain's hash up to and with it."""
+
+    TABLE = "ledger"
+    seq: int
+    record: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRow(LatestRow):
+    """Where the ledger ends; `one` is always 1. A cut tail does not agree with it."""
+
+    TABLE = "ledger_head"
+    one: int
+    seq: int
+    sha256: str
+
+
+ROWS: tuple[type[Row], ...] = (
+    KeyRow,
+    TicketKeyRow,
+    SessionRow,
+    SlotRow,
+    CreativeRow,
+    CampaignRow,
+    LineItemRow,
+    DecisionRow,
+    BatchRow,
+    ConflictRow,
+    LedgerRow,
+    HeadRow,
+)
+
+SomeRow = TypeVar("SomeRow", bound=Row)
+
+
+class Store(Protocol):
+    """Where rows are kept."""
+
+    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
+        """Yield the table's rows in the order in which they were added; may be called from any thread."""
+        ...
+
+    def commit(self, rows: Sequence[Row]) -> Future[None]:
+        """Return a future that is done once the rows, and all committed before them, are durable.
+
+        All rows of one call become durable together or not at all. The future raises `OpenSlotError(STORAGE_FAILED)`
+        if they could not be, and so does every later one: what is in memory and what is on disk no longer agree.
+        """
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether a commit has failed; only a restart helps."""
+        ...
+
+    def close(self) -> None:
+        """Make what was committed durable and let go of the files."""
+        ...
