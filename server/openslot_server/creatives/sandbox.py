@@ -1,0 +1,192 @@
+"""Runs the gate on untrusted bytes in a process that may be lost.
+
+A file can cost its worker's limits and nothing else: the server waits with a deadline, reads a bounded answer, believes
+only a valid `Verdict`, and has the worker ended whichever way the job went. See `zygote` for the other side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal, Self
+
+from openslot_server.creatives import zygote
+from openslot_server.creatives.verdict import SandboxFault, Verdict
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["GATE", "Sandbox", "SandboxLimits", "Tier"]
+
+Tier = Literal["S", "M", "L"]
+
+GATE = "openslot_server.creatives.gate:examine"
+START_DEADLINE_S = 30.0
+INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
+"""All a worker sees of the server's environment; keys and passwords stay here."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLimits:
+    """What one file may cost.
+
+    Args:
+        wall_s: from the first byte sent to the last byte received.
+        memory_bytes: a worker's whole address space.
+        result_bytes: a longer answer is not read to its end.
+        workers: files examined at once.
+        waiting: files waiting for a worker; one more is refused.
+    """
+
+    wall_s: float = 3.0
+    memory_bytes: int = 1 << 30
+    result_bytes: int = 256 * 1024
+    workers: int = 2
+    waiting: int = 32
+
+
+class Sandbox:
+    """The gate behind a process boundary; one for the whole server, started at its first file."""
+
+    def __init__(self, limits: SandboxLimits | None = None, gate: str = GATE) -> None:
+        self.limits = limits or SandboxLimits()
+        self._gate = gate
+        self._free = asyncio.Semaphore(self.limits.workers)
+        self._starting = asyncio.Lock()
+        self._present = 0
+        self._zygote: _Zygote | None = None
+
+    async def check(self, data: bytes, tier: Tier) -> Verdict:
+        """Return what the gate says of `data`; a file that cannot be contained in the limits is a refused one.
+
+        Raises:
+            OpenSlotError: `RATE_LIMITED` when too many files wait already.
+        """
+        if self._present >= self.limits.workers + self.limits.waiting:
+            raise OpenSlotError(Code.RATE_LIMITED, f"{self._present} creatives wait for the gate", retry_after_ms=1000)
+        self._present += 1
+        try:
+            async with self._free:
+                return await self._judge(data, tier)
+        finally:
+            self._present -= 1
+
+    async def close(self) -> None:
+        """End the zygote and with it every worker."""
+        if self._zygote is not None:
+            self._zygote.stop()
+            self._zygote = None
+
+    async def _judge(self, data: bytes, tier: Tier) -> Verdict:
+        running = await self._running()
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                job = running.start(theirs)
+            try:
+                async with asyncio.timeout(self.limits.wall_s):
+                    answer = await _ask(ours, tier.encode() + data, self.limits.result_bytes)
+            except TimeoutError:
+                return Verdict.contained(SandboxFault.TIME, f"more than {self.limits.wall_s:g} s")
+            finally:
+                running.end(job)
+        return _read(answer, self.limits.result_bytes)
+
+    async def _running(self) -> _Zygote:
+        async with self._starting:
+            if self._zygote is not None and not self._zygote.alive:
+                await self.close()
+            if self._zygote is None:
+                self._zygote = await _Zygote.started(self._gate, self.limits)
+            return self._zygote
+
+
+class _Zygote:
+    """The server's end of the warm process."""
+
+    def __init__(self, gate: str, limits: SandboxLimits) -> None:
+        self._control, theirs = socket.socketpair()
+        self._control.settimeout(0)
+        self._numbers = count(1)
+        with theirs:
+            self._process = _spawn(theirs, gate, limits)
+
+    @classmethod
+    async def started(cls, gate: str, limits: SandboxLimits) -> Self:
+        """Return a zygote that has imported its gate."""
+        fresh = cls(gate, limits)
+        try:
+            async with asyncio.timeout(START_DEADLINE_S):
+                said = await asyncio.get_running_loop().sock_recv(fresh._control, len(zygote.READY))
+            if said != zygote.READY:
+                raise OpenSlotError(Code.INTERNAL, f"the sandbox could not load {gate}")
+        except BaseException:  # cancelled, too
+            fresh.stop()
+            raise
+        return fresh
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def start(self, job: socket.socket) -> int:
+        """Fork a worker that reads from `job`, and return its number."""
+        number = next(self._numbers)
+        socket.send_fds(self._control, [zygote.ORDER.pack(zygote.START, number)], [job.fileno()])
+        return number
+
+    def end(self, number: int) -> None:
+        """Kill and reap a worker, finished or not."""
+        with suppress(OSError):  # a zygote that died took its workers' numbers with it; the next check starts another
+            self._control.send(zygote.ORDER.pack(zygote.END, number))
+
+    def stop(self) -> None:
+        """Kill the zygote's whole process group, workers included."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._control.close()
+        self._process.wait()
+
+
+def _spawn(control: socket.socket, gate: str, limits: SandboxLimits) -> subprocess.Popen[bytes]:
+    cpu_s = math.ceil(limits.wall_s) + 1  # holds when nobody is left to watch the clock
+    options = [str(control.fileno()), gate, str(limits.memory_bytes), str(cpu_s)]
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return subprocess.Popen(  # noqa: S603  our own interpreter and module, and numbers
+        [sys.executable, "-P", "-m", zygote.__name__, *options],
+        pass_fds=[control.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=environment | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        start_new_session=True,  # Ctrl-C is the server's to handle, and one signal ends them all
+    )
+
+
+async def _ask(job: socket.socket, question: bytes, limit_bytes: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    job.settimeout(0)
+    answer = bytearray()
+    with suppress(ConnectionError):  # the worker died; what it said until then is judged
+        await loop.sock_sendall(job, question)
+        job.shutdown(socket.SHUT_WR)
+        while len(answer) <= limit_bytes and (chunk := await loop.sock_recv(job, 1 << 16)):
+            answer += chunk
+    return bytes(answer)
+
+
+def _read(answer: bytes, limit_bytes: int) -> Verdict:
+    kind, body = answer[:1], answer[1:]
+    if len(answer) > limit_bytes:
+        return Verdict.contained(SandboxFault.RESULT, f"more than {limit_bytes} bytes")
+    if kind == zygote.OUT_OF_MEMORY:
+        return Verdict.contained(SandboxFault.MEMORY)
+    if kind == zygote.JUDGED:
+        with suppress(ValueError):
+            return Verdict.model_validate_json(body)
+    return Verdict.contained(SandboxFault.CRASH, body[:64].decode("ascii", "replace") if kind == zygote.CRASHED else "")

@@ -1,0 +1,76 @@
+"""What the gate says of a file, as it comes back from the sandbox and goes out to the advertiser."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from openslot_spec.records import Record, Vec3
+
+__all__ = ["MAX_FINDINGS", "Box", "Finding", "SandboxFault", "Stats", "Verdict"]
+
+MAX_FINDINGS = 100
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class SandboxFault(StrEnum):
+    """Why a file was refused without a verdict of the gate."""
+
+    TIME = "sandbox.time"
+    MEMORY = "sandbox.memory"
+    CRASH = "sandbox.crash"
+    RESULT = "sandbox.result"
+
+
+FAULT_SENTENCES = {
+    SandboxFault.TIME: "Examining the file took too long; simplify it.",
+    SandboxFault.MEMORY: "Examining the file took too much memory; simplify it.",
+    SandboxFault.CRASH: "The gate failed on this file; export it again with another tool.",
+    SandboxFault.RESULT: "The file has more faults than can be listed; export it again.",
+}
+
+
+class Finding(Record):
+    """One thing the gate found, where in the file, and what to do about it."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z]+\.[a-z0-9_]+$", max_length=64)]
+    severity: Literal["error", "repaired", "warning"]
+    pointer: Annotated[str, Field(max_length=1000)] = ""
+    """A JSON pointer into the file."""
+    message: Annotated[str, Field(max_length=1000)]
+
+
+class Box(Record):
+    """The space a creative takes in its own frame, metres, animation included."""
+
+    low: Vec3
+    high: Vec3
+
+
+class Stats(Record):
+    """What a creative costs to draw and the space it takes."""
+
+    triangles: Count
+    draws: Count
+    bounds: Box
+
+
+class Verdict(Record):
+    """Whether a file may be shown; `stats` are there when it could be measured."""
+
+    accepted: bool
+    findings: Annotated[tuple[Finding, ...], Field(strict=False, max_length=MAX_FINDINGS)] = ()
+    stats: Stats | None = None
+
+    @classmethod
+    def contained(cls, fault: SandboxFault, case: str = "") -> Self:
+        """Return the refusal of a file on which the sandbox had to end the gate."""
+        sentence = FAULT_SENTENCES[fault]
+        message = f"{case}. {sentence}" if case else sentence
+        return cls(accepted=False, findings=(Finding(code=fault.value, severity="error", message=message),))
+
+    def first_error(self) -> Finding:
+        """Return the finding a refused file is refused for; the gate lists them in the order it examines."""
+        return next(finding for finding in self.findings if finding.severity == "error")

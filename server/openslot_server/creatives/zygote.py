@@ -1,0 +1,155 @@
+"""The warm process that forks one worker for each untrusted file.
+
+    server ── control socket ──▶ zygote: START n (with one end of a job socket) · END n
+    server ── job socket n ────▶ worker n: tier and bytes, until half-closed; back comes a kind and the gate's bytes
+
+It imports the gate once, so that a worker is ready within a millisecond. A worker ends by `os._exit` alone: it never
+returns into this module's loop. The zygote alone signals its workers, and only while they are unreaped, so that a
+process number which was used again is never hit. When the server goes away, so do all of them.
+
+Held by limits of the kernel: memory, processor time, no child processes, no core dumps, no file growth, and no new
+file descriptor of any kind. The last one means no file, no socket and no pipe: what a gate needs, it must have imported
+before. Started as root, the zygote becomes `nobody`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pwd
+import resource
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+__all__ = ["CRASHED", "END", "JUDGED", "ORDER", "OUT_OF_MEMORY", "READY", "START", "Gate", "main"]
+
+Gate = Callable[[bytes, str], bytes]
+"""From a file and its tier to the verdict's JSON."""
+
+ORDER: Final = struct.Struct("<cI")
+START: Final = b"S"
+END: Final = b"E"
+READY: Final = b"ready"
+
+JUDGED: Final = b"V"
+OUT_OF_MEMORY: Final = b"M"
+CRASHED: Final = b"X"
+
+CHUNK_BYTES = 1 << 20
+
+
+def main(arguments: list[str]) -> None:
+    """Serve orders until the server closes the control socket: descriptor, gate as `module:name`, bytes, seconds."""
+    descriptor, gate_name, memory_bytes, cpu_s = arguments
+    module, _, name = gate_name.partition(":")
+    gate: Gate = getattr(import_module(module), name)
+    _drop_privileges()
+    control = socket.socket(fileno=int(descriptor))
+    gc.collect()
+    gc.freeze()  # workers then leave the shared pages shared
+    control.sendall(READY)
+    _serve(control, gate, _limits(int(memory_bytes), int(cpu_s)))
+
+
+def _serve(control: socket.socket, gate: Gate, limits: dict[int, int]) -> None:
+    workers: dict[int, int] = {}
+    while True:
+        order, descriptors = _next_order(control)
+        if not order:
+            break
+        kind, number = ORDER.unpack(order)
+        if kind == START:
+            workers[number] = _fork(descriptors[0], gate, limits)
+        else:
+            _end(workers.pop(number))
+    for process in workers.values():
+        _end(process)
+
+
+def _next_order(control: socket.socket) -> tuple[bytes, list[int]]:
+    try:
+        order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
+    except ConnectionError:
+        return b"", []
+    return order, descriptors
+
+
+def _fork(descriptor: int, gate: Gate, limits: dict[int, int]) -> int:
+    process = os.fork()
+    if process == 0:
+        _work(descriptor, gate, limits)
+    os.close(descriptor)
+    return process
+
+
+def _end(process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+def _work(descriptor: int, gate: Gate, limits: dict[int, int]) -> None:
+    try:
+        job = _confine(descriptor, limits)
+        tier, data = _receive(job)
+        job.sendall(_answer(gate, data, tier))
+    finally:
+        os._exit(0)
+
+
+def _answer(gate: Gate, data: bytes, tier: str) -> bytes:
+    try:
+        return JUDGED + gate(data, tier)
+    except MemoryError:
+        return OUT_OF_MEMORY
+    except BaseException as error:  # whatever a hostile file raises, the answer says so
+        return CRASHED + type(error).__name__.encode()
+
+
+def _confine(descriptor: int, limits: dict[int, int]) -> socket.socket:
+    with suppress(OSError):  # Linux: when memory runs out, this process goes before the server
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    os.closerange(0, descriptor)
+    os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    job = socket.socket(fileno=descriptor)
+    for name, limit in limits.items():
+        resource.setrlimit(name, (limit, limit))
+    return job
+
+
+def _limits(memory_bytes: int, cpu_s: int) -> dict[int, int]:
+    return {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CPU: cpu_s,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NPROC: 0,
+        resource.RLIMIT_NOFILE: 0,
+    }
+
+
+def _drop_privileges() -> None:
+    if os.geteuid() != 0:
+        return
+    nobody = pwd.getpwnam("nobody")
+    with suppress(OSError):  # a container may map no other user; then the limits above stand alone
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+
+
+def _receive(job: socket.socket) -> tuple[str, bytes]:
+    data = bytearray()
+    while chunk := job.recv(CHUNK_BYTES):
+        data += chunk
+    return chr(data[0]), bytes(memoryview(data)[1:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
