@@ -1,0 +1,48 @@
+"""Embedding: a creative into a slot of a scene, as one document any glTF loader shows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from openslot_gltf.bounds import content_bounds
+from openslot_gltf.document import Document, Json
+from openslot_gltf.fit import fitted
+from openslot_gltf.merge import merged
+from openslot_gltf.slots import SceneSlot, scene_slots
+from openslot_gltf.transforms import rigid_of, world_matrices
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["embed"]
+
+
+def embed(scene: Document, slot_id: str, creative: Document, sha256: str = "") -> Document:
+    """Return the scene with the creative fitted into the slot; nothing else changes its meaning.
+
+    The creative hangs under the slot's node in one node of its own, tagged `extras.openslot.creative` with `sha256`
+    (of the creative's file). All its joints hang there too, so skinned meshes, which ignore their own parents, follow.
+    Raises SLOT_UNKNOWN, CREATIVE_REFUSED (it does not fit) or GLTF_REFUSED (the slot already holds a creative: embed
+    into the scene as it was before).
+    """
+    target = scene_slots(scene).find(slot_id)
+    _forbid_second(scene, target)
+    fit = fitted(content_bounds(creative), target.slot)
+    rigid = rigid_of(world_matrices(scene.json)[target.node])
+    assert rigid is not None  # noqa: S101 - a slot's transform is rigid and scaled, or it would not be one
+    scale = np.array(fit.scale) / rigid.scale
+    wrapper: Json = {
+        "name": f"openslot:{slot_id}",
+        "translation": (fit.slot_from_creative[:3, 3] / rigid.scale).tolist(),
+        "scale": scale.tolist(),
+        "extras": {"openslot": {"creative": sha256}},
+    }
+    return merged(scene, creative, target.node, wrapper)
+
+
+def _forbid_second(scene: Document, target: SceneSlot) -> None:
+    nodes = scene.array("nodes")
+    for child in nodes[target.node].get("children", []):
+        extras = nodes[child].get("extras")
+        if isinstance(extras, dict) and isinstance(extras.get("openslot"), dict) and "creative" in extras["openslot"]:
+            raise OpenSlotError(
+                Code.GLTF_REFUSED, f"the slot {target.slot.id} already holds a creative", where=f"/nodes/{child}"
+            )

@@ -1,0 +1,165 @@
+"""A scene's triangles in world metres, read from its accessors: what may hide a slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_gltf.accessors import Elements
+from openslot_gltf.document import Document, Json
+from openslot_gltf.skins import skinned_positions
+from openslot_gltf.transforms import Matrix, rotation_matrix, world_matrices
+from openslot_spec.slots import Slot
+
+__all__ = ["SceneGeometry", "scene_geometry", "triangles_around"]
+
+TRIANGLES, STRIP, FAN = 4, 5, 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneGeometry:
+    """All triangles of the default scene, front faces wound counter-clockwise.
+
+    Args:
+        vertices: (n, 3) float64, world metres.
+        triangles: (m, 3) int32, rows of `vertices`.
+        one_sided: (m,) bool; the back of such a triangle does not hide (material not `doubleSided`).
+        blend: (m,) bool; the material is see-through (`alphaMode` BLEND).
+        owner: (m,) int32, the node that draws the triangle.
+        names: the name of every node, empty where it has none.
+    """
+
+    vertices: NDArray[np.float64]
+    triangles: NDArray[np.int32]
+    one_sided: NDArray[np.bool_]
+    blend: NDArray[np.bool_]
+    owner: NDArray[np.int32]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One drawn primitive."""
+
+    vertices: NDArray[np.float64]
+    triangles: NDArray[np.int64]
+    one_sided: bool
+    blend: bool
+    owner: int
+
+
+def scene_geometry(document: Document) -> SceneGeometry:
+    """Return the scene at rest: skins at their joints' places, morph targets at their default weights.
+
+    Points and lines hide nothing and are left out; strips and fans are expanded; mirrored nodes have their winding
+    turned, so that front faces stay front faces.
+    """
+    elements, worlds = Elements(document), world_matrices(document.json)
+    nodes, parts = document.array("nodes"), []
+    for index in worlds:
+        if "mesh" in nodes[index]:
+            parts.extend(_node_parts(document, elements, index, worlds))
+    return _joined(parts, tuple(str(node.get("name", "")) for node in nodes))
+
+
+def _node_parts(document: Document, elements: Elements, index: int, worlds: dict[int, Matrix]) -> list[_Part]:
+    node = document.array("nodes")[index]
+    mesh = document.array("meshes")[node["mesh"]]
+    weights = list(node.get("weights", mesh.get("weights", ())) or ())
+    parts = []
+    for primitive in mesh["primitives"]:
+        triangles = triangle_rows(primitive, elements, document)
+        if not len(triangles):
+            continue
+        positions = rest_positions(primitive, elements, weights)
+        material = document.array("materials")[primitive["material"]] if "material" in primitive else {}
+        one_sided, blend = not material.get("doubleSided", False), material.get("alphaMode") == "BLEND"
+        if "skin" in node and "JOINTS_0" in primitive["attributes"]:
+            placed = skinned_positions(document, elements, node["skin"], primitive, positions, worlds)
+            parts.append(_Part(placed, triangles, one_sided, blend, index))
+            continue
+        for world_from_mesh in instances(node, elements, worlds[index]):
+            turned = triangles[:, ::-1] if np.linalg.det(world_from_mesh[:3, :3]) < 0 else triangles
+            placed = positions @ world_from_mesh[:3, :3].T + world_from_mesh[:3, 3]
+            parts.append(_Part(placed, turned, one_sided, blend, index))
+    return parts
+
+
+def rest_positions(primitive: Json, elements: Elements, weights: list[float]) -> NDArray[np.float64]:
+    """Return a primitive's positions in mesh space, morph targets added by their weights."""
+    positions = elements.floats(primitive["attributes"]["POSITION"])
+    for weight, target in zip(weights, primitive.get("targets", []), strict=False):
+        if weight and "POSITION" in target:
+            positions = positions + weight * elements.floats(target["POSITION"])
+    return positions
+
+
+def triangle_rows(primitive: Json, elements: Elements, document: Document) -> NDArray[np.int64]:
+    """Return the (m, 3) vertex rows of a primitive's triangles; (0, 3) for points and lines."""
+    mode = primitive.get("mode", TRIANGLES)
+    if "POSITION" not in primitive["attributes"] or mode < TRIANGLES:
+        return np.empty((0, 3), np.int64)
+    if "indices" in primitive:
+        rows = elements.raw(primitive["indices"])[:, 0].astype(np.int64)
+    else:
+        rows = np.arange(document.array("accessors")[primitive["attributes"]["POSITION"]]["count"])
+    if mode == TRIANGLES:
+        return rows[: len(rows) // 3 * 3].reshape(-1, 3)
+    if len(rows) < 3:
+        return np.empty((0, 3), np.int64)
+    if mode == FAN:
+        return np.stack([np.full(len(rows) - 2, rows[0]), rows[1:-1], rows[2:]], axis=1)
+    strip = np.stack([rows[:-2], rows[1:-1], rows[2:]], axis=1)
+    strip[1::2] = strip[1::2, [1, 0, 2]]
+    return strip
+
+
+def instances(node: Json, elements: Elements, world_from_node: Matrix) -> list[Matrix]:
+    """Return `world_from_mesh` of every instance: one, or as many as EXT_mesh_gpu_instancing says."""
+    instancing = node.get("extensions", {}).get("EXT_mesh_gpu_instancing")
+    if instancing is None:
+        return [world_from_node]
+    columns = {name: elements.floats(index) for name, index in instancing["attributes"].items()}
+    count = len(next(iter(columns.values())))
+    scales, moves = columns.get("SCALE", np.ones((count, 3))), columns.get("TRANSLATION", np.zeros((count, 3)))
+    turns = columns.get("ROTATION", np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)))
+    placed = []
+    for scale, turn, move in zip(scales, turns, moves, strict=True):
+        local = np.eye(4)
+        local[:3, :3] = rotation_matrix(*turn.tolist()) * scale
+        local[:3, 3] = move
+        placed.append(world_from_node @ local)
+    return placed
+
+
+def _joined(parts: list[_Part], names: tuple[str, ...]) -> SceneGeometry:
+    starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    sizes = [len(part.triangles) for part in parts]
+    none = np.empty((0, 3))
+    rows = [part.triangles + start for part, start in zip(parts, starts[:-1], strict=True)]
+    return SceneGeometry(
+        vertices=np.concatenate([none, *(part.vertices for part in parts)]),
+        triangles=np.concatenate([none, *rows]).astype(np.int32),
+        one_sided=np.repeat(np.array([part.one_sided for part in parts], np.bool_), sizes),
+        blend=np.repeat(np.array([part.blend for part in parts], np.bool_), sizes),
+        owner=np.repeat(np.array([part.owner for part in parts], np.int32), sizes),
+        names=names,
+    )
+
+
+def triangles_around(geometry: SceneGeometry, slot: Slot, radius: float) -> int:
+    """Return how many triangles may hide the slot from a viewer within `radius` metres in front of it.
+
+    A triangle counts when its box meets the sphere of `radius` round the slot's centre and a corner of it lies in
+    front of the slot's plane; for two-sided slots both sides count. See-through triangles do not.
+    """
+    rotation, centre = rotation_matrix(*slot.pose.rotation), np.array(slot.pose.position)
+    corners = geometry.vertices[geometry.triangles[~geometry.blend]]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    nearest = np.clip(centre, low, high)
+    near = ((nearest - centre) ** 2).sum(axis=1) <= radius**2
+    heights = (corners[near] - centre) @ rotation[:, 2]
+    before = np.abs(heights).max(axis=1) if slot.two_sided else heights.max(axis=1)
+    return int((before > 1e-4).sum()) if len(before) else 0

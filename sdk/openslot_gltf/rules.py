@@ -1,0 +1,260 @@
+"""The gate's rules: stable codes, what each means, and the findings that carry them.
+
+A rule's sentence says what is wrong and what to do. `error` refuses the file, `repaired` was mended on reading,
+`warning` is kept as it is. The order of the enum is the order in which a file is examined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["SENTENCES", "Finding", "Report", "Rule", "Severity"]
+
+Severity = Literal["error", "repaired", "warning"]
+
+MOST_FINDINGS = 100
+"""More findings than a person reads; the rest is counted."""
+
+
+class Rule(StrEnum):
+    """A stable name for one thing the gate looks at."""
+
+    # not glTF at all
+    FILE_SIZE = "file.size"
+    FILE_KIND = "file.kind"
+    GLB_VERSION = "glb.version"
+    GLB_LENGTH = "glb.length"
+    GLB_CHUNK = "glb.chunk"
+    GLB_ORDER = "glb.order"
+    JSON_SIZE = "json.size"
+    JSON_ENCODING = "json.encoding"
+    JSON_SYNTAX = "json.syntax"
+    JSON_NUMBER = "json.number"
+    JSON_DUPLICATE_KEY = "json.duplicate_key"
+    JSON_DEPTH = "json.depth"
+    JSON_ROOT = "json.root"
+    ASSET_VERSION = "asset.version"
+    # the shape of the JSON
+    SHAPE_COUNT = "shape.count"
+    SHAPE_TYPE = "shape.type"
+    SHAPE_RANGE = "shape.range"
+    SHAPE_CHOICE = "shape.choice"
+    SHAPE_LENGTH = "shape.length"
+    SHAPE_MISSING = "shape.missing"
+    SHAPE_INDEX = "shape.index"
+    SHAPE_DUPLICATE = "shape.duplicate"
+    SHAPE_UNKNOWN = "shape.unknown"
+    # extensions
+    EXTENSION_LISTS = "extension.lists"
+    EXTENSION_UNDECLARED = "extension.undeclared"
+    EXTENSION_PLACE = "extension.place"
+    EXTENSION_REQUIRED = "extension.required"
+    EXTENSION_COMPRESSED = "extension.compressed"
+    EXTENSION_STRIPPED = "extension.stripped"
+    CONTENT_STRIPPED = "content.stripped"
+    # bytes
+    URI_EXTERNAL = "uri.external"
+    URI_DATA = "uri.data"
+    BUFFER_MISSING = "buffer.missing"
+    BUFFER_LENGTH = "buffer.length"
+    VIEW_RANGE = "view.range"
+    VIEW_STRIDE = "view.stride"
+    VIEW_USE = "view.use"
+    ACCESSOR_COUNT = "accessor.count"
+    ACCESSOR_TOTAL = "accessor.total"
+    ACCESSOR_RANGE = "accessor.range"
+    ACCESSOR_ALIGNMENT = "accessor.alignment"
+    ACCESSOR_STRIDE = "accessor.stride"
+    ACCESSOR_NORMALIZED = "accessor.normalized"
+    ACCESSOR_BOUNDS = "accessor.bounds"
+    SPARSE_RANGE = "sparse.range"
+    SPARSE_ORDER = "sparse.order"
+    # the node graph
+    NODE_PARENT = "node.parent"
+    NODE_LOOP = "node.loop"
+    NODE_DEPTH = "node.depth"
+    NODE_TRANSFORM = "node.transform"
+    NODE_SKIN = "node.skin"
+    NODE_WEIGHTS = "node.weights"
+    SCENE_NON_ROOT_NODE = "scene.non_root_node"
+    SCENE_MISSING = "scene.missing"
+    SCENE_EMPTY = "scene.empty"
+    # images
+    IMAGE_SOURCE = "image.source"
+    IMAGE_FORMAT = "image.format"
+    IMAGE_TYPE = "image.type"
+    IMAGE_SIDE = "image.side"
+    IMAGE_PIXELS = "image.pixels"
+    TEXTURE_SOURCE = "texture.source"
+    # geometry
+    MESH_ATTRIBUTE = "mesh.attribute"
+    MESH_COUNT = "mesh.count"
+    MESH_INDICES = "mesh.indices"
+    MESH_TARGETS = "mesh.targets"
+    MESH_TEXCOORD = "mesh.texcoord"
+    SKIN_JOINTS = "skin.joints"
+    SKIN_MATRICES = "skin.matrices"
+    ANIMATION_CHANNEL = "animation.channel"
+    ANIMATION_TIMES = "animation.times"
+    ANIMATION_VALUES = "animation.values"
+    ANIMATION_KEYS = "animation.keys"
+    DATA_FINITE = "data.finite"
+    DATA_UNIT = "data.unit"
+    DATA_RANGE = "data.range"
+    DATA_JOINTS = "data.joints"
+    # budgets
+    BUDGET_TRIANGLES = "budget.triangles"
+    BUDGET_TRIANGLES_ADVISED = "budget.triangles_advised"
+    BUDGET_DRAWS = "budget.draws"
+    BUDGET_DRAWS_ADVISED = "budget.draws_advised"
+    BUDGET_EXTENT = "budget.extent"
+    BUDGET_EMPTY = "budget.empty"
+    BUDGET_ANIMATION_ESCAPES = "budget.animation_escapes"
+    UNITS_CENTIMETRES = "units.centimetres"
+
+
+SENTENCES: dict[Rule, str] = {
+    Rule.FILE_SIZE: "The file is larger than its tier allows; simplify the mesh or resize its textures.",
+    Rule.FILE_KIND: "The bytes are neither a GLB nor a JSON object; export as glTF Binary (.glb).",
+    Rule.GLB_VERSION: "The GLB container is not version 2; export as glTF 2.0.",
+    Rule.GLB_LENGTH: "The GLB header's length is not the file's; the file was cut or glued, export it again.",
+    Rule.GLB_CHUNK: "A GLB chunk does not fit the file or is not padded to 4 bytes; export it again.",
+    Rule.GLB_ORDER: "A GLB holds one JSON chunk first and at most one BIN chunk after it; export it again.",
+    Rule.JSON_SIZE: "The JSON is larger than allowed; remove extras, unused nodes and unused accessors.",
+    Rule.JSON_ENCODING: "The JSON is not UTF-8, or starts with a byte order mark; save it as plain UTF-8.",
+    Rule.JSON_SYNTAX: "The JSON does not parse; export the file again.",
+    Rule.JSON_NUMBER: "NaN, Infinity or a number beyond double precision stands in the JSON; mend the exporter.",
+    Rule.JSON_DUPLICATE_KEY: "An object has the same key twice, which readers resolve differently; keep one.",
+    Rule.JSON_DEPTH: "The JSON is nested deeper than allowed; flatten extras.",
+    Rule.JSON_ROOT: "The JSON is not an object; a glTF file starts with one.",
+    Rule.ASSET_VERSION: "`asset.version` is not 2.0, or `asset.minVersion` asks for more; export as glTF 2.0.",
+    Rule.SHAPE_COUNT: "The array has more items than allowed; merge or remove some.",
+    Rule.SHAPE_TYPE: "The value has another type than glTF 2.0 says; mend the exporter.",
+    Rule.SHAPE_RANGE: "The number lies outside what glTF 2.0 allows here; mend it.",
+    Rule.SHAPE_CHOICE: "The value is not one of those glTF 2.0 lists; use one of them.",
+    Rule.SHAPE_LENGTH: "The array has a length glTF 2.0 does not allow here; mend it.",
+    Rule.SHAPE_MISSING: "A required property is missing; add it.",
+    Rule.SHAPE_INDEX: "The index points to nothing; remove it or add what it names.",
+    Rule.SHAPE_DUPLICATE: "The array holds the same item twice; keep one.",
+    Rule.SHAPE_UNKNOWN: "glTF 2.0 does not know this property; it is carried along unread.",
+    Rule.EXTENSION_LISTS: "`extensionsRequired` names an extension that `extensionsUsed` does not; mend the lists.",
+    Rule.EXTENSION_UNDECLARED: "An extension is used but not named in `extensionsUsed`; name it there.",
+    Rule.EXTENSION_PLACE: "The extension may not stand on this object; move or remove it.",
+    Rule.EXTENSION_REQUIRED: "The file requires an extension that is not read here; export without it.",
+    Rule.EXTENSION_COMPRESSED: "Geometry or textures are compressed in a way not read here; export uncompressed, "
+    "or run `gltf-transform copy` (meshopt, Draco) or `gltf-transform png` (KTX2).",
+    Rule.EXTENSION_STRIPPED: "An optional extension is not known here; it is left out when the creative is embedded.",
+    Rule.CONTENT_STRIPPED: "A creative's lights and cameras are left out when embedded; bake light into textures.",
+    Rule.URI_EXTERNAL: "A file names another file or address; pack everything into one GLB.",
+    Rule.URI_DATA: "The data: URI is not valid base64 of an allowed media type; pack everything into one GLB.",
+    Rule.BUFFER_MISSING: "A buffer has no bytes; pack everything into one GLB.",
+    Rule.BUFFER_LENGTH: "A buffer's byteLength is not the length of its bytes; export the file again.",
+    Rule.VIEW_RANGE: "A buffer view reaches beyond its buffer; export the file again.",
+    Rule.VIEW_STRIDE: "A buffer view's byteStride is not a multiple of 4 or stands where none may; export it again.",
+    Rule.VIEW_USE: "One buffer view serves two purposes that exclude each other; export the file again.",
+    Rule.ACCESSOR_COUNT: "An accessor has more elements than allowed; simplify the mesh or the animation.",
+    Rule.ACCESSOR_TOTAL: "All accessors together decode to more bytes than allowed; simplify the mesh.",
+    Rule.ACCESSOR_RANGE: "An accessor reaches beyond its buffer view; export the file again.",
+    Rule.ACCESSOR_ALIGNMENT: "An accessor's offset is not a multiple of its component's size; export the file again.",
+    Rule.ACCESSOR_STRIDE: "The buffer view's byteStride is smaller than one element; export the file again.",
+    Rule.ACCESSOR_NORMALIZED: "Only 8- and 16-bit integers may be normalized; remove `normalized`.",
+    Rule.ACCESSOR_BOUNDS: "An accessor's min and max are missing or wrong; they were computed from the data.",
+    Rule.SPARSE_RANGE: "A sparse accessor reaches beyond its data or its base; export the file again.",
+    Rule.SPARSE_ORDER: "A sparse accessor's indices do not increase; export the file again.",
+    Rule.NODE_PARENT: "A node has two parents, or is its own; each node hangs in one place.",
+    Rule.NODE_LOOP: "The node graph has a loop; a scene is a tree.",
+    Rule.NODE_DEPTH: "The node tree is deeper than allowed; flatten it.",
+    Rule.NODE_TRANSFORM: "A node's transform is not a translation, unit rotation and scale; apply it in the editor.",
+    Rule.NODE_SKIN: "A node's skin and mesh do not fit each other or stand in another scene; export it again.",
+    Rule.NODE_WEIGHTS: "The number of weights is not the number of morph targets; export the file again.",
+    Rule.SCENE_NON_ROOT_NODE: "A scene lists a node that has a parent; the scene was made to list its root instead.",
+    Rule.SCENE_MISSING: "The file has no scene; one was made of all root nodes.",
+    Rule.SCENE_EMPTY: "The default scene has no node; put something into it.",
+    Rule.IMAGE_SOURCE: "An image needs a buffer view and its mimeType, or a data: URI; pack it into the GLB.",
+    Rule.IMAGE_FORMAT: "The image is not PNG, JPEG or WebP, or its header is damaged; save it again as PNG.",
+    Rule.IMAGE_TYPE: "The image's bytes are not what its mimeType says, or need an extension; correct it.",
+    Rule.IMAGE_SIDE: "A side of the image is longer than allowed; resize it.",
+    Rule.IMAGE_PIXELS: "All images together have more pixels than allowed; resize them.",
+    Rule.TEXTURE_SOURCE: "The texture has no image this reader knows; give it a PNG, JPEG or WebP source.",
+    Rule.MESH_ATTRIBUTE: "A vertex attribute has a name or a format glTF 2.0 does not allow; export the file again.",
+    Rule.MESH_COUNT: "The attributes of one primitive differ in length; export the file again.",
+    Rule.MESH_INDICES: "The indices have a wrong format or point beyond the vertices; export the file again.",
+    Rule.MESH_TARGETS: "Morph targets do not fit their primitive or differ in number; export the file again.",
+    Rule.MESH_TEXCOORD: "A texture asks for texture coordinates its mesh does not have; unwrap the mesh.",
+    Rule.SKIN_JOINTS: "A skin's joints have no common root, or its skeleton is not one; export the file again.",
+    Rule.SKIN_MATRICES: "Inverse bind matrices have a wrong format, number or last row; export the file again.",
+    Rule.ANIMATION_CHANNEL: "An animation channel's target or sampler does not fit; export the file again.",
+    Rule.ANIMATION_TIMES: "Key times are not increasing, non-negative floats; export the file again.",
+    Rule.ANIMATION_VALUES: "Key values have a wrong format or number for their path; export the file again.",
+    Rule.ANIMATION_KEYS: "A clip has more key times than allowed; reduce its keys.",
+    Rule.DATA_FINITE: "Vertex or animation data holds NaN or infinity; mend the mesh.",
+    Rule.DATA_UNIT: "Normals, tangents or rotations are not of unit length; recompute them.",
+    Rule.DATA_RANGE: "Vertex data lies outside its range (colours 0..1, coordinates within the limit); mend it.",
+    Rule.DATA_JOINTS: "Joints or weights of a vertex are out of range, doubled or do not add up to 1; normalise them.",
+    Rule.BUDGET_TRIANGLES: "The file draws more triangles than its tier allows, instances counted; simplify it.",
+    Rule.BUDGET_TRIANGLES_ADVISED: "The file draws more triangles than advised; simplify it for weak devices.",
+    Rule.BUDGET_DRAWS: "The file needs more draw calls than its tier allows; join meshes and materials.",
+    Rule.BUDGET_DRAWS_ADVISED: "The file needs more draw calls than advised; join meshes and materials.",
+    Rule.BUDGET_EXTENT: "The content is larger or farther from the origin than allowed; apply its scale.",
+    Rule.BUDGET_EMPTY: "The default scene draws no triangle; there is nothing to show.",
+    Rule.BUDGET_ANIMATION_ESCAPES: "An animation leaves the content's own place by far; keep it near its rest pose.",
+    Rule.UNITS_CENTIMETRES: "The content looks authored in centimetres; it is fitted by size, but apply its scale.",
+}
+
+REPAIRED = frozenset(
+    {
+        Rule.ACCESSOR_BOUNDS,
+        Rule.SCENE_NON_ROOT_NODE,
+        Rule.SCENE_MISSING,
+        Rule.EXTENSION_STRIPPED,
+        Rule.CONTENT_STRIPPED,
+    }
+)
+WARNED = frozenset(
+    {Rule.SHAPE_UNKNOWN, Rule.BUDGET_TRIANGLES_ADVISED, Rule.BUDGET_DRAWS_ADVISED, Rule.UNITS_CENTIMETRES}
+)
+NOT_READ = frozenset(list(Rule)[: list(Rule).index(Rule.SHAPE_COUNT)])
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing the gate found: the rule, how grave it is, where (JSON pointer), and what to do."""
+
+    code: Rule
+    severity: Severity
+    pointer: str
+    message: str
+
+    def error(self) -> OpenSlotError:
+        """Return the refusal that carries this finding."""
+        code = Code.GLTF_NOT_READ if self.code in NOT_READ else Code.GLTF_REFUSED
+        return OpenSlotError(code, f"{self.code}: {self.message}", where=self.pointer)
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects findings; `tolerated` rules warn instead of refusing."""
+
+    tolerated: frozenset[Rule] = frozenset()
+    findings: list[Finding] = field(default_factory=list)
+    refused: bool = False
+
+    def add(self, rule: Rule, pointer: str = "", case: str = "") -> None:
+        """Record one finding; `case` says what holds here, the registry says what to do."""
+        severity = self._severity(rule)
+        self.refused = self.refused or severity == "error"
+        if len(self.findings) < MOST_FINDINGS or (severity == "error" and not self._has_error()):
+            message = f"{case}. {SENTENCES[rule]}" if case else SENTENCES[rule]
+            self.findings.append(Finding(rule, severity, pointer, message))
+
+    def _severity(self, rule: Rule) -> Severity:
+        if rule in REPAIRED:
+            return "repaired"
+        return "warning" if rule in WARNED or rule in self.tolerated else "error"
+
+    def _has_error(self) -> bool:
+        return any(finding.severity == "error" for finding in self.findings)

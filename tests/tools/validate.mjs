@@ -1,0 +1,23 @@
+// Prints one JSON object for the glTF files named as arguments: {file: {errors: [...], warnings: n, info: {...}}}.
+// No external resource is loaded. A file the validator cannot even open has one error, NOT_READ.
+import { readFile } from "node:fs/promises";
+import { validateBytes } from "gltf-validator";
+
+async function verdict(file) {
+  try {
+    const report = await validateBytes(new Uint8Array(await readFile(file)), { maxIssues: 1000 });
+    const errors = report.issues.messages.filter((issue) => issue.severity === 0);
+    return {
+      errors: errors.map((issue) => `${issue.code} ${issue.pointer ?? issue.offset}: ${issue.message}`),
+      warnings: report.issues.numWarnings,
+      info: report.info ?? {},
+    };
+  } catch (failure) {
+    return { errors: [`NOT_READ ${failure}`], warnings: 0, info: {} };
+  }
+}
+
+const files = process.argv.slice(2);
+const verdicts = {};
+for (const file of files) verdicts[file] = await verdict(file);
+process.stdout.write(JSON.stringify(verdicts));
