@@ -1,0 +1,34 @@
+"""Three worlds made by code: a plaza, a gallery, an arcade; and where walkers may go in them or in any scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from openslot_demo.worlds import arcade, gallery, plaza
+from openslot_demo.worlds.paths import WalkGraph, free_paths
+from openslot_demo.worlds.scenery import World, world_glb
+
+__all__ = ["NAMES", "WalkGraph", "build_world", "free_paths", "title", "waypoints"]
+
+_WORLDS: dict[str, tuple[str, Callable[[], World], WalkGraph]] = {
+    "plaza": ("Plaza", plaza.build, plaza.WALK),
+    "gallery": ("Gallery", gallery.build, gallery.WALK),
+    "arcade": ("Arcade", arcade.build, arcade.WALK),
+}
+NAMES = tuple(_WORLDS)
+"""The worlds' names, in the order the demo shows them."""
+
+
+def build_world(name: str) -> bytes:
+    """Return a demo world as a GLB; the same name gives the same bytes. An unknown name is a `KeyError`."""
+    return world_glb(_WORLDS[name][1]())
+
+
+def title(name: str) -> str:
+    """Return a world's name as people read it."""
+    return _WORLDS[name][0]
+
+
+def waypoints(name: str) -> WalkGraph:
+    """Return where walkers may go in a demo world."""
+    return _WORLDS[name][2]
