@@ -135,5 +135,5 @@ class OpenSlotError(Exception):
 
     def __str__(self) -> str:
         place = f" at {self.where}" if self.where else ""
-        case = f": {self.detail}" if self.detail else ""
+        case = f": {self.detail.rstrip('.')}" if self.detail else ""
         return f"{self.code}{place}{case}. {SENTENCES[self.code]}"

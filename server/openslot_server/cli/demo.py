@@ -1,0 +1,22 @@
+"""`openslot demo`: hands over to the demo, which runs real servers and worlds as processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import typer
+
+__all__ = ["PASS_ON", "demo"]
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Server and SDK never meet in one program, so the demo is another one; its options are its own (`--help` too)."""
+
+
+def demo(context: typer.Context) -> None:
+    """Run three worlds, a server, advertisers and walkers, live, and print the ledger's report."""
+    command = [sys.executable, "-m", "openslot_demo", *context.args]
+    try:
+        raise typer.Exit(subprocess.call(command))  # noqa: S603  our own module
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

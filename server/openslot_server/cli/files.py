@@ -1,0 +1,56 @@
+"""Reading and writing files for commands: a clear refusal, and never half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["print_json", "read", "read_json", "write"]
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+
+
+def read(path: Path) -> bytes:
+    """Return the file's bytes; raises `OpenSlotError(FILE_NOT_FOUND)`."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise OpenSlotError(Code.FILE_NOT_FOUND, f"larger than {MAX_FILE_BYTES >> 20} MiB", where=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise OpenSlotError(Code.FILE_NOT_FOUND, error.strerror or "unreadable", where=str(path)) from None
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON in the file; raises `OpenSlotError` with `FILE_NOT_FOUND` or `MALFORMED`."""
+    try:
+        return json.loads(read(path))
+    except (ValueError, RecursionError) as error:
+        raise OpenSlotError(Code.MALFORMED, f"not JSON: {error}", where=str(path)) from None
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write the file whole or not at all: to a temporary name beside it, then renamed."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            file.write(data)
+        Path(file.name).chmod(0o666 & ~_umask())
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise OpenSlotError(Code.FILE_NOT_FOUND, error.strerror or "not writable", where=str(path)) from None
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on one line."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

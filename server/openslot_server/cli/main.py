@@ -1,0 +1,49 @@
+"""The `openslot` command.
+
+Exit codes: 0 done · 1 the answer is no, or a check failed · 2 the input could not be read, or the words are wrong ·
+3 the place it runs in (a port in use, a server away, a disk that fails).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from openslot_server.cli import creative, demo, measure, scene
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["app", "exit_code", "main"]
+
+app = typer.Typer(
+    name="openslot",
+    help="Open ad slots for 3D worlds: slots in glTF scenes, honest impressions, a placement server.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(scene.app, name="scene")
+app.add_typer(creative.app, name="creative")
+app.command("measure")(measure.measure)
+app.command("exposure")(measure.exposure)
+app.command("demo", context_settings=demo.PASS_ON, add_help_option=False)(demo.demo)
+
+ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED})
+UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.GLTF_NOT_READ, Code.CONFIG_INVALID, Code.MALFORMED})
+
+
+def exit_code(code: Code) -> int:
+    """Return what the process says when a command ends with `code`."""
+    return 3 if code in ENVIRONMENT else 2 if code in UNREAD else 1
+
+
+def main() -> None:
+    """Run the command line; a refusal becomes one line and an exit code."""
+    try:
+        app()
+    except OpenSlotError as error:
+        sys.stderr.write(f"openslot: {error}\n")
+        sys.exit(exit_code(error.code))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away, as `head` does
+        sys.exit(0)
