@@ -1,1 +1,22 @@
-"""Visibility of ad slots: frames, cameras, clipping, occlusion, exposure."""
+"""Visibility of ad slots: frames, cameras, surfaces, occluders, exact occlusion, exposure. No I/O and no clock."""
+
+from openslot_view.cameras import Camera, Cameras, Depth
+from openslot_view.frames import FRAMES, Frame, frame
+from openslot_view.gates import Gates
+from openslot_view.occluders import Occluders
+from openslot_view.surfaces import Surfaces
+from openslot_view.visibility import Visibility, measure
+
+__all__ = [
+    "FRAMES",
+    "Camera",
+    "Cameras",
+    "Depth",
+    "Frame",
+    "Gates",
+    "Occluders",
+    "Surfaces",
+    "Visibility",
+    "frame",
+    "measure",
+]

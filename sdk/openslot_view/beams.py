@@ -1,0 +1,161 @@
+"""A beam is one eye looking at one facet: the part of the facet on screen, and the maps from the world to its chart.
+
+    world point −eye→ relative point ── forms ──→ (X, Y, W, height, near)      chart point = (X / W, Y / W)
+
+(X, Y, W) is the central projection from the eye onto the facet's plane, written in the facet's chart; `height` is the
+distance in front of that plane less a bias, `near` the distance beyond the near plane, both in metres. A point can hide
+something of the facet only where all of W, height and near are positive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_view.cameras import Cameras
+from openslot_view.polygons import Polygons, clip, following, signed_area
+from openslot_view.surfaces import Surfaces
+
+__all__ = ["PLANE_BIAS_M", "Beams", "cast"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PLANE_BIAS_M = 1e-5
+"""How far in front of the facet an occluder must lie: a wall the ad hangs on does not hide it."""
+
+_CHART = slice(6, 8)  # columns of the clipped outline: six frustum distances, then u, v
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beams:
+    """n beams, all with something on screen.
+
+    `viewer`, `facet` (n,) indices; `eye` (n, 3) world metres; `toward` (n, 3) direction to the viewer and
+    `orthographic` (n,) whether it holds for all points; `forms` (n, 5, 4) on eye-relative points; `outline` (n, k, 2)
+    the on-screen part in the chart, counter-clockwise, `sides` (n,) of it real; `borders` (n, k, 3) its inward edges as
+    forms on (X, Y, W), padding always inside; `screen` (n, 3, 3) chart (u, v, 1) to homogeneous screen x, y, w;
+    `chart_area`, `screen_area` (n,) of the on-screen part, the latter as a share of the viewport.
+    """
+
+    viewer: Ints
+    facet: Ints
+    eye: Floats
+    toward: Floats
+    orthographic: NDArray[np.bool_]
+    forms: Floats
+    outline: Floats
+    sides: Ints
+    borders: Floats
+    screen: Floats
+    chart_area: Floats
+    screen_area: Floats
+
+    def __len__(self) -> int:
+        return len(self.viewer)
+
+    def take(self, rows: NDArray[Any] | slice) -> Beams:
+        """Return the beams of `rows` (indices, a mask or a slice)."""
+        return Beams(*(getattr(self, name)[rows] for name in self.__slots__))
+
+
+def cast(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints) -> Beams:
+    """Return the beams of the pairs (`viewer[i]`, `facet[i]`) that have any area on screen and are not edge-on."""
+    relative = surfaces.corners[facet] - cameras.eye[viewer][:, None]
+    planes = cameras.planes[viewer]
+    distances = relative @ planes[:, :, :3].swapaxes(1, 2) + planes[:, None, :, 3]
+    outline = _on_screen(distances, surfaces.outline[facet], surfaces.sides[facet])
+    height, forms = _forms(cameras, surfaces, viewer, facet, relative[:, 0])
+    points, sides = outline.values[..., _CHART], outline.counts
+    area = np.where(sides >= 3, signed_area(points, sides), 0.0)
+    keep = np.nonzero((area > 1e-12) & (np.abs(height) > 1e-12))[0]
+    viewer, facet, points, sides = viewer[keep], facet[keep], points[keep], sides[keep]
+    points = points[:, : max(3, int(sides.max(initial=0)))]
+    screen = _screen_from_chart(cameras, surfaces, viewer, facet, relative[keep, 0])
+    return Beams(
+        viewer,
+        facet,
+        cameras.eye[viewer],
+        cameras.toward[viewer],
+        cameras.orthographic[viewer],
+        forms[keep],
+        points,
+        sides,
+        _borders(points, sides),
+        screen,
+        area[keep],
+        np.abs(signed_area(on_screen(screen[:, None], points), sides)) / 4,
+    )
+
+
+def on_screen(screen: Floats, points: Floats) -> Floats:
+    """Return (..., 2) screen positions, viewport −1 to 1, of chart `points` (..., 2) by `screen` (..., 3, 3)."""
+    u, v = points[..., 0, None], points[..., 1, None]
+    mapped = screen[..., 0] * u + screen[..., 1] * v + screen[..., 2]
+    return np.asarray(mapped[..., :2] / np.maximum(mapped[..., 2:], 1e-12))
+
+
+def _on_screen(distances: Floats, chart: Floats, sides: Ints) -> Polygons:
+    """Return the outlines clipped to the frustum; `distances` (n, 4, 6) of the corners."""
+    outline = Polygons(
+        np.concatenate([distances, chart], axis=2), np.full(distances.shape[:2], -1, np.int64), sides.copy()
+    )
+    outside = distances < 0
+    outline.counts[np.any(np.all(outside, axis=1), axis=1)] = 0
+    for plane in range(6):
+        rows = np.nonzero(outside[:, :, plane].any(axis=1) & (outline.counts > 0))[0]
+        if rows.size:
+            outline = outline.put(rows, clip(outline.take(rows), plane, -1))
+    return outline
+
+
+def _forms(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints, first: Floats) -> tuple[Floats, Floats]:
+    """Return the eye's height (n,) over each facet, signed by its normal, and the forms (n, 5, 4).
+
+    `first` is the facet's corner 0, relative to the eye. The normal is turned to the eye's side, so that in front is
+    always where the eye is.
+    """
+    normal, dual_u, dual_v = surfaces.normal[facet], surfaces.dual_u[facet], surfaces.dual_v[facet]
+    toward, flat = cameras.toward[viewer], cameras.orthographic[viewer]
+    height = np.where(flat, _dot(toward, normal), -_dot(first, normal))
+    normal = normal * np.where(height < 0, -1.0, 1.0)[:, None]
+    reach = np.where(np.abs(height) > 1e-300, np.abs(height), 1.0)
+    first_height = -_dot(first, normal)  # of the eye, also for orthographic cameras
+    forms = np.empty((len(viewer), 5, 4))
+    for row, dual in ((0, dual_u), (1, dual_v)):
+        slope = np.where(flat, _dot(toward, dual) / reach, -_dot(first, dual))[:, None]
+        scale = np.where(flat, 1.0, reach)[:, None]
+        forms[:, row, :3] = dual * scale - normal * slope
+        # perspective: (X, Y, W) has no constant, for the eye itself goes to 0
+        forms[:, row, 3] = np.where(flat, -_dot(first, dual) - slope[:, 0] * first_height, 0.0)
+    forms[:, 2, :3] = np.where(flat[:, None], 0.0, -normal)
+    forms[:, 2, 3] = np.where(flat, 1.0, 0.0)
+    forms[:, 3, :3] = normal
+    forms[:, 3, 3] = first_height - PLANE_BIAS_M
+    forms[:, 4] = cameras.planes[viewer, 0]
+    return height, forms
+
+
+def _borders(points: Floats, sides: Ints) -> Floats:
+    step = np.take_along_axis(points, following(sides, points.shape[1])[..., None], axis=1) - points
+    length = np.linalg.norm(step, axis=2)
+    real = (np.arange(points.shape[1]) < sides[:, None]) & (length > 1e-13)
+    inward = np.stack([-step[..., 1], step[..., 0]], axis=2) / np.where(real, length, 1.0)[..., None]
+    constant = -np.sum(inward * points, axis=2)
+    always = np.array([0.0, 0.0, 1.0])
+    return np.where(real[..., None], np.concatenate([inward, constant[..., None]], axis=2), always)
+
+
+def _screen_from_chart(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints, first: Floats) -> Floats:
+    rows = cameras.clip_from_eye[viewer][:, [0, 1, 3]]
+    columns = np.stack([surfaces.edge_u[facet], surfaces.edge_v[facet], first], axis=2)
+    screen = rows[:, :, :3] @ columns
+    screen[:, :, 2] += rows[:, :, 3]
+    return np.asarray(screen)
+
+
+def _dot(a: Floats, b: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", a, b))

@@ -1,0 +1,260 @@
+"""Cameras as arrays: any projection, any depth range, and the forms the measurement needs from them.
+
+All geometry is later expressed relative to each camera's eye, subtracted in float64, so that a world 100 km from its
+origin measures like one at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["Camera", "Cameras", "Depth"]
+
+Floats = NDArray[np.float64]
+
+_SINGULAR = 1e-12
+_LARGEST = 1e12
+
+
+class Depth(IntEnum):
+    """Which clip depths are drawn: near and far in units of w."""
+
+    MINUS_ONE_TO_ONE = 0
+    ZERO_TO_ONE = 1
+    REVERSED_ZERO_TO_ONE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera, in column-vector matrices of the canonical frame."""
+
+    camera_from_world: Floats
+    clip_from_camera: Floats
+    viewport_px: tuple[float, float]
+    depth: Depth = Depth.MINUS_ONE_TO_ONE
+
+    @classmethod
+    def perspective(  # noqa: PLR0913 - a camera has that many numbers, all named
+        cls,
+        position: ArrayLike,
+        *,
+        target: ArrayLike | None = None,
+        rotation: ArrayLike | None = None,
+        fov_y_deg: float = 60.0,
+        viewport_px: tuple[float, float] = (1920.0, 1080.0),
+        near: float = 0.1,
+        far: float = 1000.0,
+    ) -> Self:
+        """Return a camera at `position` that looks at `target`, or is turned by `rotation` (quaternion x, y, z, w).
+
+        With neither it looks along −Z. `far` may be infinite. Up is +Y, or −Z where the view is vertical.
+        """
+        position = _finite(position, (3,), "position")
+        if target is not None:
+            turn = _looking(_finite(target, (3,), "target") - position)
+        else:
+            turn = rotation_matrix(_finite((0, 0, 0, 1) if rotation is None else rotation, (4,), "rotation"))
+        camera_from_world = np.eye(4)
+        camera_from_world[:3, :3] = turn.T
+        camera_from_world[:3, 3] = -turn.T @ position
+        return cls(camera_from_world, _perspective(fov_y_deg, viewport_px, near, far), viewport_px)
+
+
+@dataclass(frozen=True, slots=True)
+class Cameras:
+    """v cameras as a structure of arrays; validated, with what the measurement derives from them.
+
+    Args:
+        camera_from_world: (v, 4, 4); may mirror or scale.
+        clip_from_camera: (v, 4, 4); any projection, far plane at infinity allowed; orthographic ones are recognised.
+        viewport_px: (v, 2).
+        depth: (v,) of `Depth`, or one for all.
+
+    Raises `CAMERA_INVALID` that names the camera and the field. `eye` (v, 3) is in world metres; for an orthographic
+    camera it is only the origin of the relative coordinates. `toward` (v, 3) is the unit direction from the screen to
+    the viewer. `planes` (v, 6, 4) are near, far, left, right, bottom, top in eye-relative world metres, inside ≥ 0;
+    `clip_from_eye` (v, 4, 4) takes eye-relative points to clip space.
+    """
+
+    camera_from_world: Floats
+    clip_from_camera: Floats
+    viewport_px: Floats
+    depth: NDArray[np.uint8]
+    eye: Floats = field(init=False, repr=False)
+    toward: Floats = field(init=False, repr=False)
+    orthographic: NDArray[np.bool_] = field(init=False, repr=False)
+    clip_from_eye: Floats = field(init=False, repr=False)
+    planes: Floats = field(init=False, repr=False)
+
+    def __init__(
+        self,
+        camera_from_world: ArrayLike,
+        clip_from_camera: ArrayLike,
+        viewport_px: ArrayLike,
+        depth: ArrayLike = Depth.MINUS_ONE_TO_ONE,
+    ) -> None:
+        count = len(np.atleast_1d(np.asarray(camera_from_world)))
+        view = _matrices(camera_from_world, count, "camera_from_world")
+        projection = _matrices(clip_from_camera, count, "clip_from_camera")
+        viewport = _finite(viewport_px, (count, 2), "viewport_px")
+        for name, value in (
+            ("camera_from_world", view),
+            ("clip_from_camera", projection),
+            ("viewport_px", viewport),
+            ("depth", _depths(depth, count)),
+        ):
+            object.__setattr__(self, name, value)
+        _refuse(np.any(viewport <= 0, axis=1), "viewport_px", "not positive")
+        self._derive()
+
+    @classmethod
+    def stack(cls, cameras: Sequence[Camera]) -> Self:
+        """Return `cameras` side by side, in their order."""
+        count = len(cameras)
+        return cls(
+            np.reshape([camera.camera_from_world for camera in cameras], (count, 4, 4)),
+            np.reshape([camera.clip_from_camera for camera in cameras], (count, 4, 4)),
+            np.reshape([camera.viewport_px for camera in cameras], (count, 2)),
+            np.array([camera.depth for camera in cameras], np.uint8),
+        )
+
+    def __len__(self) -> int:
+        return len(self.camera_from_world)
+
+    def _derive(self) -> None:
+        centre = _projection_centre(self.clip_from_camera)
+        orthographic = np.abs(centre[:, 3]) <= _SINGULAR * np.abs(centre).max(axis=1, initial=0)
+        eye_camera = np.zeros((len(self), 3))
+        eye_camera[~orthographic] = centre[~orthographic, :3] / centre[~orthographic, 3:]
+        turn = self.camera_from_world[:, :3, :3]
+        shift = eye_camera - self.camera_from_world[:, :3, 3]
+        eye = np.linalg.solve(turn, shift[..., None])[..., 0] if len(self) else np.zeros((0, 3))
+        camera_from_eye = self.camera_from_world.copy()
+        camera_from_eye[:, :3, 3] = eye_camera
+        clip_from_eye = self.clip_from_camera @ camera_from_eye
+        # the eye maps to x = y = w = 0 by its definition; rounding must not say otherwise
+        clip_from_eye[np.ix_(~orthographic, [0, 1, 3], [3])] = 0.0
+        planes = _planes(clip_from_eye, self.depth)
+        for name, value in (
+            ("orthographic", orthographic),
+            ("eye", eye),
+            ("clip_from_eye", clip_from_eye),
+            ("planes", planes),
+            ("toward", _toward(clip_from_eye, planes, orthographic)),
+        ):
+            object.__setattr__(self, name, value)
+
+
+def rotation_matrix(quaternion: Floats) -> Floats:
+    """Return the 3×3 (…, 3, 3) of unit quaternions (…, 4), x y z w; they are normalised first."""
+    x, y, z, w = np.moveaxis(quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True), -1, 0)
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _projection_centre(clip_from_camera: Floats) -> Floats:
+    """Return (v, 4): the homogeneous camera-space point that rows x, y and w all send to 0.
+
+    It is the eye of a perspective projection and, at infinity, the direction of an orthographic one.
+    """
+    rows = clip_from_camera[:, [0, 1, 3]]
+    minors = [np.linalg.det(np.delete(rows, column, axis=2)) * (-1.0) ** column for column in range(4)]
+    return np.stack(minors, axis=1)
+
+
+def _planes(clip_from_eye: Floats, depth: NDArray[np.uint8]) -> Floats:
+    x, y, z, w = (clip_from_eye[:, row] for row in range(4))
+    zero = np.zeros_like(w)
+    lowest = np.where((depth == Depth.MINUS_ONE_TO_ONE)[:, None], -w, zero)
+    low, high = z - lowest, w - z
+    reverse = (depth == Depth.REVERSED_ZERO_TO_ONE)[:, None]
+    near, far = np.where(reverse, high, low), np.where(reverse, low, high)
+    planes = np.stack([near, far, w + x, w - x, w + y, w - y], axis=1)
+    gradient = np.linalg.norm(planes[..., :3], axis=-1, keepdims=True)
+    constant = np.abs(planes[..., 3:])
+    # a far plane at infinity has no gradient: it stays the constant that is always inside
+    return np.asarray(planes / np.where(gradient > _SINGULAR * constant, gradient, np.maximum(constant, 1e-300)))
+
+
+def _toward(clip_from_eye: Floats, planes: Floats, orthographic: NDArray[np.bool_]) -> Floats:
+    ahead = clip_from_eye[:, 3, :3].copy()
+    across = np.cross(clip_from_eye[:, 0, :3], clip_from_eye[:, 1, :3])
+    deeper = np.sign(np.sum(across * planes[:, 0, :3], axis=1, keepdims=True))
+    ahead[orthographic] = (across * deeper)[orthographic]
+    length = np.linalg.norm(ahead, axis=1, keepdims=True)
+    _refuse(length[:, 0] == 0, "clip_from_camera", "has no direction of view")
+    return np.asarray(-ahead / length)
+
+
+def _looking(direction: Floats) -> Floats:
+    length = np.linalg.norm(direction)
+    if length == 0:
+        raise OpenSlotError(Code.CAMERA_INVALID, "the target is the position", where="target")
+    back = -direction / length
+    up = np.array([0.0, 1.0, 0.0]) if abs(back[1]) < 1 - 1e-9 else np.array([0.0, 0.0, -1.0])
+    right = np.cross(up, back)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(back, right), back], axis=1)
+
+
+def _perspective(fov_y_deg: float, viewport_px: tuple[float, float], near: float, far: float) -> Floats:
+    if not 0 < fov_y_deg < 180:
+        raise OpenSlotError(Code.CAMERA_INVALID, f"{fov_y_deg} degrees", where="fov_y_deg")
+    if not (0 < near < far and np.isfinite(near)):
+        raise OpenSlotError(Code.CAMERA_INVALID, f"near {near}, far {far}", where="near")
+    if not (viewport_px[0] > 0 and viewport_px[1] > 0):
+        raise OpenSlotError(Code.CAMERA_INVALID, "not positive", where="viewport_px")
+    focal = 1 / np.tan(np.radians(fov_y_deg) / 2)
+    ratio = near / far
+    matrix = np.zeros((4, 4))
+    matrix[0, 0], matrix[1, 1] = focal * viewport_px[1] / viewport_px[0], focal
+    matrix[2, 2], matrix[2, 3] = -(1 + ratio) / (1 - ratio), -2 * near / (1 - ratio)
+    matrix[3, 2] = -1
+    return matrix
+
+
+def _matrices(values: ArrayLike, count: int, where: str) -> Floats:
+    matrices = _finite(values, (count, 4, 4), where)
+    lengths = np.linalg.norm(matrices, axis=2, keepdims=True)
+    normal = matrices / np.where(lengths > 0, lengths, 1.0)
+    if where == "camera_from_world":
+        _refuse(np.any(matrices[:, 3] != (0, 0, 0, 1), axis=1), where, "last row is not 0 0 0 1")
+        lengths = np.linalg.norm(matrices[:, :3, :3], axis=2, keepdims=True)
+        normal = matrices[:, :3, :3] / np.where(lengths > 0, lengths, 1.0)
+    _refuse(~(np.abs(np.linalg.det(normal)) > _SINGULAR), where, "singular")
+    return matrices
+
+
+def _depths(values: ArrayLike, count: int) -> NDArray[np.uint8]:
+    depths = np.broadcast_to(np.asarray(values), (count,))
+    _refuse(~np.isin(depths, [int(depth) for depth in Depth]), "depth", "not a known depth range")
+    return depths.astype(np.uint8)
+
+
+def _finite(values: ArrayLike, shape: tuple[int, ...], where: str) -> Floats:
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise OpenSlotError(Code.CAMERA_INVALID, "not numbers", where=where) from None
+    if array.shape != shape:
+        raise OpenSlotError(Code.CAMERA_INVALID, f"shape {array.shape}, not {shape}", where=where)
+    bad = ~(np.abs(array) <= _LARGEST)
+    _refuse(np.atleast_1d(np.any(bad.reshape(len(bad), -1), axis=1)), where, "not finite")
+    return array.copy()
+
+
+def _refuse(bad: NDArray[np.bool_], where: str, detail: str) -> None:
+    if bad.any():
+        raise OpenSlotError(Code.CAMERA_INVALID, detail, where=f"{where}/{int(np.argmax(bad))}")

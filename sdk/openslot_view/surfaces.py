@@ -1,0 +1,227 @@
+"""The ad surfaces to be measured: flat quads, and curved ones as triangles, cut into flat convex facets.
+
+A facet has its own chart: corner 0 is the origin, corner 1 lies at (1, 0), the last corner at (0, 1). Equal areas in
+the chart are equal areas of the ad, so a share of the chart is a share of the creative's pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.slots import Slot
+from openslot_view.cameras import rotation_matrix
+from openslot_view.occluders import TriangleSet, triangle_set
+
+__all__ = ["Surfaces"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_FLATNESS = 1e-3  # of the diagonal: what is still called a plane
+_DEGENERATE = 1e-9  # area over the square of the longer edge
+_LARGEST = 1e12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surfaces:
+    """s surfaces of f facets, as a structure of arrays in world metres.
+
+    Args:
+        corners: (f, 4, 3), counter-clockwise from the front; a triangle repeats its last corner.
+        sides: (f,) 3 or 4.
+        start: (s + 1,), the facets of surface i are start[i] to start[i + 1].
+        two_sided: (s,).
+        owner: (s,) id of the surface's own mesh among the occluders, which then does not hide it; −1 for none.
+
+    Derived: `outline` (f, 4, 2) corners in the chart, `edge_u`, `edge_v`, `normal` (f, 3), `area` (f,) in m², and per
+    surface `centre` (area-weighted), `facing` (unit), `radius`, `total_area`, `curved`; `own` are the curved ones'
+    triangles, which hide other parts of the same surface; their owner is the surface's index. Raises
+    `SLOT_DEGENERATE` that names the surface: no area, not finite, not flat, not convex.
+    """
+
+    corners: Floats
+    sides: Ints
+    start: Ints
+    two_sided: NDArray[np.bool_]
+    owner: Ints
+    outline: Floats = field(init=False, repr=False)
+    edge_u: Floats = field(init=False, repr=False)
+    edge_v: Floats = field(init=False, repr=False)
+    dual_u: Floats = field(init=False, repr=False)
+    dual_v: Floats = field(init=False, repr=False)
+    normal: Floats = field(init=False, repr=False)
+    area: Floats = field(init=False, repr=False)
+    surface: Ints = field(init=False, repr=False)
+    centre: Floats = field(init=False, repr=False)
+    facing: Floats = field(init=False, repr=False)
+    radius: Floats = field(init=False, repr=False)
+    total_area: Floats = field(init=False, repr=False)
+    curved: NDArray[np.bool_] = field(init=False, repr=False)
+    own: TriangleSet = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        counts = np.diff(self.start)
+        self._set(surface=np.repeat(np.arange(len(counts)), counts), curved=counts > 1)
+        self._derive_facets()
+        self._derive_wholes()
+        self._derive_own()
+
+    @classmethod
+    def from_quads(
+        cls,
+        corners: ArrayLike,
+        *,
+        two_sided: ArrayLike = False,
+        owner: ArrayLike = -1,
+    ) -> Self:
+        """Return one flat surface per quad; `corners` (s, 4, 3), counter-clockwise from the front."""
+        quads = _points(corners, (4, 3))
+        count = len(quads)
+        return cls(
+            quads,
+            np.full(count, 4),
+            np.arange(count + 1),
+            np.broadcast_to(np.asarray(two_sided, np.bool_), (count,)),
+            np.broadcast_to(np.asarray(owner, np.int64), (count,)),
+        )
+
+    @classmethod
+    def from_slots(cls, slots: Sequence[Slot], *, owner: ArrayLike = -1) -> Self:
+        """Return the faces of slot records, in their order."""
+        half = np.reshape([slot.size for slot in slots], (-1, 1, 2)) / 2.0
+        signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float64)
+        local = np.concatenate([half * signs, np.zeros((len(slots), 4, 1))], axis=2)
+        turn = rotation_matrix(np.reshape([slot.pose.rotation for slot in slots], (-1, 4)))
+        position = np.reshape([slot.pose.position for slot in slots], (-1, 1, 3))
+        corners = local @ turn.swapaxes(1, 2) + position
+        return cls.from_quads(corners, two_sided=[slot.two_sided for slot in slots], owner=owner)
+
+    @classmethod
+    def from_mesh(cls, vertices: ArrayLike, triangles: ArrayLike, *, two_sided: bool = False, owner: int = -1) -> Self:
+        """Return one curved surface; `vertices` (n, 3), `triangles` (m, 3) wound counter-clockwise from the front.
+
+        Triangles without area are left out; one that has none at all is `SLOT_DEGENERATE`.
+        """
+        points = _points(vertices, (3,))
+        indices = np.asarray(triangles, np.int64)
+        if indices.ndim != 2 or indices.shape[1] != 3 or not len(indices):
+            raise OpenSlotError(Code.SLOT_DEGENERATE, "no triangles", where="triangles")
+        if indices.min() < 0 or indices.max() >= len(points):
+            raise OpenSlotError(Code.GEOMETRY_INVALID, "index out of range", where="triangles")
+        corners = points[indices]
+        corners = corners[~_without_area(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])]
+        if not len(corners):
+            raise OpenSlotError(Code.SLOT_DEGENERATE, "no area", where="triangles")
+        return cls(
+            corners[:, [0, 1, 2, 2]],
+            np.full(len(corners), 3),
+            np.array([0, len(corners)]),
+            np.array([two_sided]),
+            np.array([owner]),
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Surfaces]) -> Self:
+        """Return the surfaces of all `parts`, in their order."""
+        empty = cls.from_quads(np.zeros((0, 4, 3)))
+        parts = [empty, *parts]
+        shifts = np.cumsum([0] + [len(part.corners) for part in parts])
+        starts = [part.start[:-1] + shift for part, shift in zip(parts, shifts[:-1], strict=True)]
+        return cls(
+            np.concatenate([part.corners for part in parts]),
+            np.concatenate([part.sides for part in parts]),
+            np.concatenate([*starts, shifts[-1:]]),
+            np.concatenate([part.two_sided for part in parts]),
+            np.concatenate([part.owner for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def _derive_facets(self) -> None:
+        first, last = self.corners[:, 0], self.corners[:, 3]
+        edge_u, edge_v = self.corners[:, 1] - first, last - first
+        across = np.cross(edge_u, edge_v)
+        double_area = np.linalg.norm(across, axis=1)
+        self._refuse(_without_area(edge_u, edge_v), "no area")
+        normal = across / double_area[:, None]
+        opposite = self.corners[:, 2] - first
+        height = np.abs(np.sum(opposite * normal, axis=1))
+        size = np.sqrt(np.maximum(np.sum(edge_u**2, axis=1), np.sum(edge_v**2, axis=1)))
+        self._refuse(height > _FLATNESS * size, "not flat")
+        u = np.sum(np.cross(opposite, edge_v) * normal, axis=1) / double_area
+        v = np.sum(np.cross(edge_u, opposite) * normal, axis=1) / double_area
+        triangle = self.sides == 3
+        self._refuse(~triangle & ((u <= 0) | (v <= 0) | (u + v <= 1)), "not convex")
+        outline = np.tile(np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64), (len(self.corners), 1, 1))
+        # parallelograms keep exact corners; a triangle's third corner stands twice
+        askew = triangle | (np.abs(u - 1) > 1e-12) | (np.abs(v - 1) > 1e-12)
+        outline[askew, 2] = np.stack([u, v], axis=1)[askew]
+        outline[triangle, 2] = (0, 1)
+        share = np.where(triangle, 0.5, (outline[:, 2, 0] + outline[:, 2, 1]) / 2)
+        dual_u = np.cross(edge_v, normal) / double_area[:, None]
+        dual_v = np.cross(normal, edge_u) / double_area[:, None]
+        self._set(outline=outline, edge_u=edge_u, edge_v=edge_v, dual_u=dual_u, dual_v=dual_v)
+        self._set(normal=normal, area=share * double_area)
+
+    def _derive_wholes(self) -> None:
+        count = len(self)
+        total = self._sum(self.area)
+        middle = np.where(self.sides[:, None] == 3, self.corners[:, :3].mean(axis=1), self._quad_centroid())
+        centre = np.stack([self._sum(self.area * middle[:, k]) / total for k in range(3)], axis=1)
+        facing = np.stack([self._sum(self.area * self.normal[:, k]) for k in range(3)], axis=1)
+        length = np.linalg.norm(facing, axis=1, keepdims=True)
+        # a closed surface has no side it faces; it then counts by its first facet
+        facing = np.where(length > 1e-9 * total[:, None], facing, self.normal[self.start[:-1]])
+        facing /= np.linalg.norm(facing, axis=1, keepdims=True)
+        reach = np.linalg.norm(self.corners - centre[self.surface][:, None], axis=2).max(axis=1, initial=0)
+        radius = np.zeros(count)
+        np.maximum.at(radius, self.surface, reach)
+        self._set(total_area=total, centre=centre, facing=facing, radius=radius)
+
+    def _derive_own(self) -> None:
+        facets = np.nonzero(self.curved[self.surface])[0]
+        corners = self.corners[facets, :3]
+        indices = np.arange(3 * len(facets)).reshape(-1, 3)
+        object.__setattr__(
+            self, "own", triangle_set(corners.reshape(-1, 3), indices, one_sided=False, owner=self.surface[facets])
+        )
+
+    def _sum(self, values: Floats) -> Floats:
+        return np.bincount(self.surface, values, len(self)).astype(np.float64)
+
+    def _quad_centroid(self) -> Floats:
+        """Return (f, 3): the centroids of the quads' areas, by their two triangles."""
+        first, second = self.corners[:, [0, 1, 2]], self.corners[:, [0, 2, 3]]
+        u, v = self.outline[:, 2, 0:1], self.outline[:, 2, 1:2]
+        return np.asarray((first.mean(axis=1) * v + second.mean(axis=1) * u) / (u + v))
+
+    def _refuse(self, bad: NDArray[np.bool_], detail: str) -> None:
+        if bad.any():
+            surface = int(self.surface[int(np.argmax(bad))])
+            raise OpenSlotError(Code.SLOT_DEGENERATE, detail, where=f"surfaces/{surface}")
+
+    def _set(self, **derived: NDArray[np.generic]) -> None:
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+
+def _without_area(edge_u: Floats, edge_v: Floats) -> NDArray[np.bool_]:
+    longest = np.maximum(np.sum(edge_u**2, axis=1), np.sum(edge_v**2, axis=1))
+    return np.asarray(~(np.linalg.norm(np.cross(edge_u, edge_v), axis=1) > _DEGENERATE * longest))
+
+
+def _points(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    points = np.asarray(values, np.float64)
+    if points.ndim != len(shape) + 1 or points.shape[1:] != shape:
+        raise OpenSlotError(Code.SLOT_DEGENERATE, f"shape {points.shape}", where="corners")
+    bad = ~(np.abs(points) <= _LARGEST).reshape(len(points), -1).all(axis=1)
+    if bad.any():
+        raise OpenSlotError(Code.SLOT_DEGENERATE, "not finite", where=f"surfaces/{int(np.argmax(bad))}")
+    return points
