@@ -28,6 +28,11 @@ class Code(StrEnum):
     # who
     KEY_UNKNOWN = "auth.key_unknown"
     ROLE_FORBIDDEN = "auth.role_forbidden"
+    # HTTP
+    PATH_UNKNOWN = "http.path_unknown"
+    METHOD_UNKNOWN = "http.method_unknown"
+    MEDIA_UNKNOWN = "http.media_unknown"
+    BODY_TIMEOUT = "http.body_timeout"
     # slots
     SLOT_INVALID = "slot.invalid"
     SLOT_UNKNOWN = "slot.unknown"
@@ -81,6 +86,10 @@ SENTENCES: dict[Code, str] = {
     Code.INTERNAL: "The server failed; nothing was acknowledged, send again.",
     Code.KEY_UNKNOWN: "The API key is not known here; check the key and the server's address.",
     Code.ROLE_FORBIDDEN: "The key's role may not do this.",
+    Code.PATH_UNKNOWN: "Nothing is at this path; `/openapi.json` lists what there is.",
+    Code.METHOD_UNKNOWN: "This path does not take this method; the `Allow` header lists those it takes.",
+    Code.MEDIA_UNKNOWN: "The body's Content-Type is not one taken here; the error names those that are.",
+    Code.BODY_TIMEOUT: "The body did not arrive in time; send it again over a better connection.",
     Code.SLOT_INVALID: "The slot record does not fit `schema/slot.json`; the error names the field.",
     Code.SLOT_UNKNOWN: "No slot has this id in this scene or world.",
     Code.SLOT_DUPLICATE: "Two slots of one scene have the same id; ids are unique within a world.",
