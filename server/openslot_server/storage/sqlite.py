@@ -1,0 +1,163 @@
+"""The store in one SQLite file: WAL, synchronous=FULL, one writer thread, many commits in one transaction.
+
+A commit is acknowledged after the transaction that holds it is on the disk. After one that failed, nothing is
+acknowledged any more until the process starts again and reads what the disk really holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from openslot_server.storage.store import LatestRow, Row, SomeRow
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["SqliteStore", "exclusive"]
+
+GROUP_MAX = 1_024
+"""Commits in one transaction at the most."""
+BUSY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    rows: Sequence[Row]
+    done: Future[None] = field(default_factory=Future)
+
+
+class SqliteStore:
+    """A `Store` in one file; `connection` lets tests script a disk that fails.
+
+    Raises:
+        OpenSlotError: `STORAGE_FAILED` if the file is not a database, is of a newer version, or cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, connection: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        self._path = path
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._failure: OpenSlotError | None = None
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, factory=connection
+            )
+            _prepare(self._connection)
+        except sqlite3.Error as error:
+            raise OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(path)) from None
+        self._writer = threading.Thread(target=self._write_all, name="openslot-store", daemon=True)
+        self._writer.start()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a commit has failed; only a restart helps."""
+        return self._failure is not None
+
+    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
+        """Yield the table's rows in the order in which they were added; may be called from any thread."""
+        columns = ", ".join(column.name for column in fields(kind))
+        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            for values in connection.execute(f"SELECT {columns} FROM {kind.TABLE} ORDER BY rowid"):  # noqa: S608  ours
+                yield kind(*values)
+
+    def commit(self, rows: Sequence[Row]) -> Future[None]:
+        """Return a future that is done once the rows are durable; see `Store.commit`."""
+        job = _Job(rows)
+        job.done.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
+        self._jobs.put(job)
+        return job.done
+
+    def close(self) -> None:
+        """Make what was committed durable and let go of the file."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._connection.close()
+
+    def _write_all(self) -> None:
+        more = True
+        while more:
+            jobs = self._next_group()
+            more = jobs[-1] is not None
+            self._write([job for job in jobs if job is not None])
+
+    def _next_group(self) -> list[_Job | None]:
+        jobs = [self._jobs.get()]
+        while jobs[-1] is not None and len(jobs) < GROUP_MAX:
+            try:
+                jobs.append(self._jobs.get_nowait())
+            except Empty:
+                break
+        return jobs
+
+    def _write(self, group: Sequence[_Job]) -> None:
+        if self._failure is None:
+            try:
+                _insert(self._connection, [row for job in group for row in job.rows])
+            except Exception as error:  # whatever it was, the disk does not hold what memory holds
+                self._failure = OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(self._path))
+        for job in group:
+            if self._failure is None:
+                job.done.set_result(None)
+            else:
+                job.done.set_exception(self._failure)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the database for one server: two with their own budgets in memory would spend the same money twice.
+
+    Raises:
+        OpenSlotError: `STORAGE_FAILED` if another server holds it or the folder cannot be written.
+    """
+    lock = path.with_name(path.name + ".lock")
+    try:
+        with lock.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError:
+        raise OpenSlotError(Code.STORAGE_FAILED, "another server runs on this database", where=str(path)) from None
+    except OSError as error:
+        raise OpenSlotError(Code.STORAGE_FAILED, error.strerror or "cannot be locked", where=str(lock)) from None
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    folder = resources.files("openslot_server.storage") / "migrations"
+    migrations = sorted((int(entry.name[:4]), entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    if version > migrations[-1][0]:
+        raise sqlite3.DatabaseError(f"the file is of version {version}, this server knows {migrations[-1][0]}")
+    for number, entry in migrations:
+        if number > version:
+            script = entry.read_text("utf-8")
+            connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    tables: defaultdict[type[Row], list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        tables[type(row)].append(tuple(getattr(row, column.name) for column in fields(row)))
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for kind, values in tables.items():
+            connection.executemany(_statement(kind), values)
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statement(kind: type[Row]) -> str:
+    verb = "INSERT OR REPLACE" if issubclass(kind, LatestRow) else "INSERT"
+    marks = ", ".join("?" for _ in fields(kind))
+    return f"{verb} INTO {kind.TABLE} VALUES ({marks})"

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from openslot_server.storage.sqlite import SqliteStore, exclusive
+from openslot_server.storage.store import ROWS, KeyRow, LedgerRow, SessionRow
+from openslot_spec.errors import Code, OpenSlotError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a database.sqlite3"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(path)
+    yield store
+    store.close()
+
+
+def test_rows_come_back_as_they_went_in_and_in_order(store: SqliteStore) -> None:
+    rows = [SessionRow(f"session-{number}", "plaza", number) for number in (3, 1, 2)]
+    store.commit(rows).result(5)
+    assert list(store.load(SessionRow)) == rows
+
+
+def test_every_row_class_has_its_table(store: SqliteStore) -> None:
+    assert [list(store.load(kind)) for kind in ROWS] == [[] for _ in ROWS]
+
+
+def test_a_latest_row_replaces_the_one_with_its_key(store: SqliteStore) -> None:
+    store.commit([KeyRow("aa", "world", "plaza", 1), KeyRow("aa", "world", "arcade", 2)]).result(5)
+    assert list(store.load(KeyRow)) == [KeyRow("aa", "world", "arcade", 2)]
+
+
+def test_rows_are_there_after_a_restart(path: Path) -> None:
+    first = SqliteStore(path)
+    first.commit([LedgerRow(1, "{}", "00")])
+    first.close()
+    second = SqliteStore(path)
+    assert list(second.load(LedgerRow)) == [LedgerRow(1, "{}", "00")]
+    second.close()
+
+
+def test_a_commit_is_whole_or_not_at_all_and_after_a_failed_one_nothing_is_acknowledged(path: Path) -> None:
+    store = SqliteStore(path)
+    store.commit([LedgerRow(1, "{}", "00")]).result(5)
+    refused = store.commit([LedgerRow(2, "{}", "00"), LedgerRow(1, "again", "00")])
+    assert isinstance(refused.exception(5), OpenSlotError)
+    after = store.commit([LedgerRow(3, "{}", "00")]).exception(5)
+    assert isinstance(after, OpenSlotError)
+    assert after.code is Code.STORAGE_FAILED
+    assert store.failed
+    assert [row.seq for row in store.load(LedgerRow)] == [1]
+    store.close()
+
+
+class FullDisk(sqlite3.Connection):
+    """A disk on which the second transaction does not become durable."""
+
+    commits = 0
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            self.commits += 1
+            if self.commits == 2:
+                raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)  # type: ignore[arg-type]  # the overload of the standard library is narrower
+
+
+def test_a_disk_that_fails_once_is_not_believed_again(path: Path) -> None:
+    store = SqliteStore(path, connection=FullDisk)
+    outcomes = [store.commit([LedgerRow(seq, "{}", "00")]).exception(5) for seq in (1, 2, 3)]
+    store.close()
+    assert [getattr(outcome, "code", None) for outcome in outcomes] == [None, Code.STORAGE_FAILED, Code.STORAGE_FAILED]
+    again = SqliteStore(path)
+    assert [row.seq for row in again.load(LedgerRow)] == [1]
+    again.close()
+
+
+def test_who_stops_waiting_does_not_stop_the_writer(store: SqliteStore) -> None:
+    first = store.commit([SessionRow("a", "plaza", 1)])
+    assert not first.cancel()
+    store.commit([SessionRow("b", "plaza", 2)]).result(5)
+    assert len(list(store.load(SessionRow))) == 2
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"not a database, by far not one" * 40)
+    with pytest.raises(OpenSlotError) as refused:
+        SqliteStore(path)
+    assert refused.value.code is Code.STORAGE_FAILED
+
+
+def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:
+    SqliteStore(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 9999")
+    connection.close()
+    with pytest.raises(OpenSlotError, match="version 9999"):
+        SqliteStore(path)
+
+
+def test_a_database_serves_one_server_at_a_time(path: Path) -> None:
+    with exclusive(path), pytest.raises(OpenSlotError, match="another server"), exclusive(path):
+        pass
+    with exclusive(path):
+        pass
+
+
+KILLED = dedent("""
+    import sys
+    from pathlib import Path
+    from openslot_server.storage.sqlite import SqliteStore
+    from openslot_server.storage.store import SessionRow
+
+    store, seed = SqliteStore(Path(sys.argv[1])), sys.argv[2]
+    waiting = []
+    for number in range(100_000):
+        rows = [SessionRow(f"{seed}/{number}/{part}", "plaza", number) for part in (0, 1)]
+        waiting.append((number, store.commit(rows)))
+        while len(waiting) > 40 or waiting and waiting[0][1].done():
+            oldest, done = waiting.pop(0)
+            done.result()
+            print(oldest, flush=True)
+""")
+
+
+def test_what_was_acknowledged_before_a_kill_is_stored_and_nothing_is_stored_by_half(path: Path) -> None:
+    for seed in range(5):
+        acknowledged = _acknowledged_until_killed(path, seed, lines=20 * (seed + 1))
+        store = SqliteStore(path)
+        stored = [row.id for row in store.load(SessionRow) if row.id.startswith(f"{seed}/")]
+        store.close()
+        assert {f"{seed}/{number}/{part}" for number in acknowledged for part in (0, 1)} <= set(stored)
+        assert len(stored) % 2 == 0
+        assert acknowledged
+
+
+def _acknowledged_until_killed(path: Path, seed: int, lines: int) -> list[int]:
+    with subprocess.Popen([sys.executable, "-c", KILLED, path, str(seed)], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        heard = [child.stdout.readline() for _ in range(lines)]
+        child.kill()
+        heard += child.stdout.readlines()
+    return [int(line) for line in heard if line.endswith("\n")]
