@@ -1,0 +1,1 @@
+"""From exposure events to money: intake, ledger and the ledger's verification."""

@@ -1,0 +1,182 @@
+"""The ledger: append-only, double entry, integer micros, every record chained to the one before by sha-256.
+
+    funding ──fund──▶ budget ──reserve──▶ reserved ──settle──▶ payable (world, slot) + fee (world, slot)
+                        ▲                    │
+                        └──────release───────┘         late events are settled from budget, or delivered free
+
+An account is a name of words: its kind, whose it is, its currency: `budget li_1 USD`, `payable plaza north USD`. The
+postings of a record add up to zero in each currency, and no account but `funding` is ever below zero. A record also
+says which placements moved (its lots), so that reservations can be rebuilt from the ledger alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+from typing import Any
+
+from openslot_server.storage.store import HeadRow, LedgerRow
+
+__all__ = [
+    "GENESIS",
+    "LOTS",
+    "Entry",
+    "Funded",
+    "Kind",
+    "Ledger",
+    "Lot",
+    "Posting",
+    "Released",
+    "Reserved",
+    "Settled",
+    "account",
+    "chain",
+    "decode",
+    "merge",
+]
+
+GENESIS = "0" * 64
+"""What the first record is chained to."""
+
+Posting = tuple[str, int]
+"""An account and the micros added to it."""
+
+
+class Kind(StrEnum):
+    """What a record is about."""
+
+    FUND = "fund"
+    RESERVE = "reserve"
+    SETTLE = "settle"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Funded:
+    """A line item's budget grew."""
+
+    line_item: str
+    currency: str
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A placement holds the price of `viewers` impressions until `until_ms`."""
+
+    placement: str
+    line_item: str
+    price_micros: int
+    viewers: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Impressions of a placement: paid from what it held, from what was left of the budget, and delivered free."""
+
+    placement: str
+    from_reserved: int
+    from_budget: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A placement let go of what it held for `viewers` impressions."""
+
+    placement: str
+    viewers: int
+
+
+Lot = Funded | Reserved | Settled | Released
+LOTS: dict[Kind, type[Lot]] = {
+    Kind.FUND: Funded,
+    Kind.RESERVE: Reserved,
+    Kind.SETTLE: Settled,
+    Kind.RELEASE: Released,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record before it is chained."""
+
+    kind: Kind
+    at_ms: int
+    ref: str
+    """The decision, batch or line item it comes from."""
+    postings: tuple[Posting, ...]
+    lots: tuple[Lot, ...]
+    evidence: str = ""
+    """The sha-256 of what it was settled on; see `impressions.intake`."""
+
+    def encode(self, seq: int) -> str:
+        """Return the record's canonical JSON (RFC 8785: integers and ASCII keys only)."""
+        plain = {
+            "seq": seq,
+            "kind": self.kind,
+            "at_ms": self.at_ms,
+            "ref": self.ref,
+            "postings": self.postings,
+            "lots": [astuple(lot) for lot in self.lots],
+            "evidence": self.evidence,
+        }
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class Ledger:
+    """The end of the chain and the balance of every account."""
+
+    def __init__(self, seq: int = 0, sha256: str = GENESIS) -> None:
+        self.seq = seq
+        self.sha256 = sha256
+        self.balances: defaultdict[str, int] = defaultdict(int)
+
+    def append(self, entry: Entry) -> tuple[LedgerRow, HeadRow]:
+        """Return the rows that make `entry` the newest record."""
+        self.post(entry.postings)
+        self.seq += 1
+        record = entry.encode(self.seq)
+        self.sha256 = chain(self.sha256, record)
+        return LedgerRow(self.seq, record, self.sha256), HeadRow(1, self.seq, self.sha256)
+
+    def post(self, postings: Iterable[Posting]) -> None:
+        """Add the postings to the balances; an `AssertionError` means that the server, not its input, is wrong."""
+        sums: defaultdict[str, int] = defaultdict(int)
+        for name, micros in postings:
+            self.balances[name] += micros
+            sums[name.rsplit(" ", 1)[1]] += micros
+            assert self.balances[name] >= 0 or name.startswith("funding "), f"{name} overdrawn"  # noqa: S101  kept
+        assert not any(sums.values()), f"postings do not add up to zero: {dict(sums)}"  # noqa: S101  kept on purpose
+
+
+def account(*words: str) -> str:
+    """Return the account's name; ids and currencies hold no space."""
+    return " ".join(words)
+
+
+def merge(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """Return one posting per account, sorted, those of nothing left out."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    for name, micros in postings:
+        sums[name] += micros
+    return tuple(sorted((name, micros) for name, micros in sums.items() if micros))
+
+
+def chain(before: str, record: str) -> str:
+    """Return the chain's hash with `record` after `before`."""
+    return hashlib.sha256(bytes.fromhex(before) + record.encode("utf-8")).hexdigest()
+
+
+def decode(record: str) -> tuple[int, Entry]:
+    """Return a record's number and content; raises `ValueError`, `TypeError` or `KeyError` if it is not one."""
+    plain: dict[str, Any] = json.loads(record)
+    kind = Kind(plain["kind"])
+    postings = tuple((str(name), int(micros)) for name, micros in plain["postings"])
+    lots = tuple(LOTS[kind](*values) for values in plain["lots"])
+    return plain["seq"], Entry(kind, plain["at_ms"], plain["ref"], postings, lots, plain["evidence"])
