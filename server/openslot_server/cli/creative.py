@@ -11,6 +11,7 @@ import typer
 from openslot_gltf import Verdict
 from openslot_gltf import check as gate
 from openslot_server.cli.files import print_json, read
+from openslot_spec.errors import Code
 
 __all__ = ["app"]
 
@@ -30,15 +31,16 @@ def check(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say whether the gate accepts a creative (exit 0) or what is wrong with it (exit 1)."""
+    """Say whether the gate accepts a creative (exit 0) or what is wrong with it (exit 1; 2 if it is no glTF)."""
     verdict = gate(read(file), tier)
     if as_json:
         findings = [{**asdict(finding), "code": finding.code.value} for finding in verdict.findings]
         print_json({"file": str(file), "tier": tier, "accepted": verdict.accepted, "findings": findings})
     else:
         _show(file, tier, verdict)
-    if not verdict.accepted:
-        raise typer.Exit(1)
+    refusal = verdict.refusal()
+    if refusal is not None:
+        raise typer.Exit(2 if refusal.error().code is Code.GLTF_NOT_READ else 1)
 
 
 def _show(file: Path, tier: str, verdict: Verdict) -> None:
