@@ -12,13 +12,13 @@ from openslot_spec.errors import Code, OpenSlotError
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="the kernel's limits are Linux's")
 
-GATE = "scripted_gates:by_order"
+GATE = "tests.server.scripted_gates:by_order"
 LIMITS = SandboxLimits(wall_s=1.0, memory_bytes=512 << 20, result_bytes=10_000, workers=2, waiting=2)
 
 
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     sandbox = Sandbox(LIMITS, GATE)
     yield sandbox
     await sandbox.close()
@@ -58,6 +58,7 @@ async def test_each_file_has_a_process_of_its_own(sandbox: Sandbox) -> None:
         (b"flood 100000000", "sandbox.result"),
         (b"half", "sandbox.crash"),
         (b"lie", "sandbox.crash"),
+        (b"contradict", "sandbox.crash"),
     ],
 )
 async def test_a_gate_that_goes_wrong_is_a_refusal_and_the_next_file_is_judged(

@@ -16,15 +16,13 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal, Self
+from typing import Self
 
 from openslot_server.creatives import zygote
-from openslot_server.creatives.verdict import SandboxFault, Verdict
+from openslot_server.creatives.verdict import SandboxFault, Tier, Verdict
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["GATE", "Sandbox", "SandboxLimits", "Tier"]
-
-Tier = Literal["S", "M", "L"]
+__all__ = ["GATE", "Sandbox", "SandboxLimits"]
 
 GATE = "openslot_server.creatives.gate:examine"
 START_DEADLINE_S = 30.0

@@ -5,13 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from openslot_spec.records import Record, Vec3
 
-__all__ = ["MAX_FINDINGS", "Box", "Finding", "SandboxFault", "Stats", "Verdict"]
+__all__ = ["MAX_FINDINGS", "MAX_TEXT", "Box", "Finding", "SandboxFault", "Stats", "Tier", "Verdict"]
 
-MAX_FINDINGS = 100
+MAX_FINDINGS = 101
+"""The gate stops at 100 and adds the first error if none was among them."""
+MAX_TEXT = 1000
+Tier = Literal["S", "M", "L"]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -37,9 +40,9 @@ class Finding(Record):
 
     code: Annotated[str, Field(pattern=r"^[a-z]+\.[a-z0-9_]+$", max_length=64)]
     severity: Literal["error", "repaired", "warning"]
-    pointer: Annotated[str, Field(max_length=1000)] = ""
+    pointer: Annotated[str, Field(max_length=MAX_TEXT)] = ""
     """A JSON pointer into the file."""
-    message: Annotated[str, Field(max_length=1000)]
+    message: Annotated[str, Field(max_length=MAX_TEXT)]
 
 
 class Box(Record):
@@ -52,17 +55,27 @@ class Box(Record):
 class Stats(Record):
     """What a creative costs to draw and the space it takes."""
 
+    tier: Tier
+    """The smallest whose budget it keeps."""
     triangles: Count
-    draws: Count
+    """Of the default scene, instances counted."""
+    animated: bool
     bounds: Box
 
 
 class Verdict(Record):
-    """Whether a file may be shown; `stats` are there when it could be measured."""
+    """Whether a file may be shown: with its figures if it may, with an error among the findings if not."""
 
     accepted: bool
     findings: Annotated[tuple[Finding, ...], Field(strict=False, max_length=MAX_FINDINGS)] = ()
     stats: Stats | None = None
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        refused = any(finding.severity == "error" for finding in self.findings)
+        if self.accepted == refused or self.accepted == (self.stats is None):
+            raise ValueError("accepted means figures and no error, refused means an error")
+        return self
 
     @classmethod
     def contained(cls, fault: SandboxFault, case: str = "") -> Self:

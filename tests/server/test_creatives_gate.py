@@ -1,0 +1,73 @@
+import asyncio
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from openslot_server.creatives.gate import examine
+from openslot_server.creatives.sandbox import Sandbox
+from openslot_server.creatives.verdict import Verdict
+from tests.server.glbs import board, hostile
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "gltf"
+
+
+def shared_hostile_files() -> Iterator[Any]:
+    if (SHARED / "hostile.zip").exists():
+        with zipfile.ZipFile(SHARED / "hostile.zip") as archive:
+            for member in archive.namelist():
+                yield pytest.param(archive.read(member), id=member)
+
+
+def honest_files() -> Iterator[Any]:
+    yield pytest.param(board(), id="board")
+    for path in sorted(SHARED.glob("*.glb")):
+        yield pytest.param(path.read_bytes(), id=path.stem)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", hostile())
+async def test_a_hostile_file_is_refused_by_a_rule_and_the_next_one_is_judged(sandbox: Sandbox, name: str) -> None:
+    verdict = await sandbox.check(hostile()[name], "M")
+    assert not verdict.accepted
+    assert not verdict.first_error().code.startswith("sandbox."), verdict.first_error()
+    assert (await sandbox.check(board(), "M")).accepted
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("data", list(shared_hostile_files()))
+async def test_a_shared_hostile_file_is_judged_by_rules_not_by_force(sandbox: Sandbox, data: bytes) -> None:
+    verdict = await sandbox.check(data, "M")
+    assert verdict.accepted or not verdict.first_error().code.startswith("sandbox.")
+    assert (await sandbox.check(board(), "M")).accepted
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("data", list(honest_files()))
+async def test_the_sandbox_says_what_the_gate_says(sandbox: Sandbox, data: bytes) -> None:
+    verdict = await sandbox.check(data, "L")
+    assert verdict == Verdict.model_validate_json(examine(data, "L"))
+    assert verdict.accepted
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_many_files_at_once_are_each_judged_alone(sandbox: Sandbox) -> None:
+    verdicts = await asyncio.gather(*(sandbox.check(board(width), "S") for width in range(1, 30)))
+    assert [verdict.stats.bounds.high[0] for verdict in verdicts if verdict.stats] == [w / 2 for w in range(1, 30)]
+
+
+def test_a_board_is_measured() -> None:
+    stats = Verdict.model_validate_json(examine(board(3, 2), "L")).stats
+    assert stats is not None
+    assert (stats.tier, stats.triangles, stats.animated) == ("S", 2, False)
+    assert (stats.bounds.low, stats.bounds.high) == ((-1.5, -1, 0), (1.5, 1, 0))
