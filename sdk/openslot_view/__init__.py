@@ -1,6 +1,7 @@
 """Visibility of ad slots: frames, cameras, surfaces, occluders, exact occlusion, exposure. No I/O and no clock."""
 
 from openslot_view.cameras import Camera, Cameras, Depth
+from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.frames import FRAMES, Frame, frame
 from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
@@ -12,9 +13,12 @@ __all__ = [
     "Camera",
     "Cameras",
     "Depth",
+    "Events",
+    "Exposures",
     "Frame",
     "Gates",
     "Occluders",
+    "Samples",
     "Surfaces",
     "Visibility",
     "frame",
