@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from openslot_server.cli import creative, demo, measure, scene
+from openslot_server.cli import bench, creative, demo, measure, scene
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["app", "exit_code", "main"]
@@ -26,6 +26,7 @@ app.add_typer(scene.app, name="scene")
 app.add_typer(creative.app, name="creative")
 app.command("measure")(measure.measure)
 app.command("exposure")(measure.exposure)
+app.command("bench")(bench.bench)
 app.command("demo", context_settings=demo.PASS_ON, add_help_option=False)(demo.demo)
 
 ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED})

@@ -42,9 +42,9 @@ def exposure(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the exposure machine on a trace of one viewer and one placement."""
-    from openslot_view.trace import run_trace
+    from openslot_view.trace import replay
 
-    _print(run_trace(_lines(trace), profile(profile_name)), as_json=as_json)
+    _print(replay(_lines(trace), profile(profile_name)), as_json=as_json)
 
 
 def _lines(path: Path) -> list[Any]:
