@@ -60,6 +60,10 @@ class Elements:
             values = np.maximum(values / NORMALIZED_MAX[accessor["componentType"]], -1.0)
         return values
 
+    def width(self, index: int) -> int:
+        """Return the number of components of one element."""
+        return COMPONENTS_OF[self._accessors[index]["type"]]
+
     def _dense(self, accessor: Json) -> Array:
         count, width = accessor["count"], COMPONENTS_OF[accessor["type"]]
         dtype = DTYPES[accessor["componentType"]]

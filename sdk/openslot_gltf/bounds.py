@@ -1,31 +1,169 @@
-"""The box a creative takes up, at rest and in every frame of its animations."""
+"""The box a creative takes up, at rest and in every moment of its animations.
+
+At rest the box is exact. In motion each part's points are carried along: those of a rigid primitive, or of the vertices
+a joint moves. A skinned vertex is a weighted mean of its joints' images of it, so it lies in the box of all of them and
+no moment of a clip leaves the box. Where that is too many points, the corners of their box stand for them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_gltf.document import Document
-from openslot_gltf.geometry import scene_geometry
+from openslot_gltf.accessors import Elements
+from openslot_gltf.document import Document, Json
+from openslot_gltf.geometry import default_weights, instances, scene_geometry
+from openslot_gltf.poses import Poses, poses_of
+from openslot_gltf.skins import inverse_bind_matrices, joint_influences
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Bounds", "content_bounds"]
+__all__ = ["Bounds", "ContentBounds", "content_bounds"]
+
+Floats = NDArray[np.float64]
+CORNERS = np.array(list(product((0, 1), repeat=3)))
+EXACT_POINTS = 2_000_000
+"""Up to here (points × moments of a clip) every point is carried, in about 50 ms; above it the corners of boxes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bounds:
     """An axis-aligned box: `low` and `high` are (3,) metres."""
 
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    low: Floats
+    high: Floats
+
+    @property
+    def size(self) -> Floats:
+        """Width, height and depth."""
+        return self.high - self.low
+
+    def joined(self, other: Bounds) -> Bounds:
+        """Return the box round both."""
+        return Bounds(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
-def content_bounds(document: Document) -> Bounds:
-    """Return the box of all triangles at rest; raises CREATIVE_REFUSED when there is none."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ContentBounds:
+    """The box at rest, and the box that no clip leaves; the same where nothing moves."""
+
+    rest: Bounds
+    moving: Bounds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Points that move as one and the node that carries them.
+
+    Coordinates come first, (3, n) and (targets, 3, n), so that the search for extremes runs along memory.
+    """
+
+    node: int
+    carrier: int
+    carrier_from_part: Floats
+    points: Floats
+    deltas: Floats
+    weights: Floats
+
+
+def content_bounds(document: Document) -> ContentBounds:
+    """Return the box of all triangles; raises CREATIVE_REFUSED when there is none."""
     geometry = scene_geometry(document)
     if not len(geometry.triangles):
         raise OpenSlotError(Code.CREATIVE_REFUSED, "its default scene draws no triangle")
     drawn = geometry.vertices[geometry.triangles.ravel()]
-    return Bounds(drawn.min(axis=0), drawn.max(axis=0))
+    rest = moving = Bounds(drawn.min(axis=0), drawn.max(axis=0))
+    if document.array("animations"):
+        elements = Elements(document)
+        parts = list(_parts(document, elements))
+        for animation in document.array("animations"):
+            moving = _swept(parts, poses_of(document, elements, animation), moving)
+    return ContentBounds(rest, moving)
+
+
+def _swept(parts: list[_Part], poses: Poses, bounds: Bounds) -> Bounds:
+    """Return `bounds` grown by every part that moves."""
+    moving = [part for part in parts if _moments(part, poses) > 1]
+    exact = sum(part.points.shape[1] * _moments(part, poses) for part in moving) <= EXACT_POINTS
+    for part in moving:
+        weights = poses.weights.get(part.node, part.weights[None])
+        points = _morphed(part, weights) if exact else _corners(part, weights)
+        world_from_part = poses.worlds[part.carrier] @ part.carrier_from_part
+        placed = world_from_part[:, :3, :3] @ points
+        low, high = placed.min(axis=2) + world_from_part[:, :3, 3], placed.max(axis=2) + world_from_part[:, :3, 3]
+        bounds = bounds.joined(Bounds(low.min(axis=0), high.max(axis=0)))
+    return bounds
+
+
+def _moments(part: _Part, poses: Poses) -> int:
+    """Return how many moments of the part differ; 1 for parts at rest or outside the scene."""
+    if part.carrier not in poses.worlds:
+        return 1
+    return max(len(poses.worlds[part.carrier]), len(poses.weights.get(part.node, ())))
+
+
+def _morphed(part: _Part, weights: Floats) -> Floats:
+    """Return the points under each row of weights, (rows, 3, n)."""
+    if not len(part.deltas):
+        return part.points[None]
+    return np.asarray(part.points + np.tensordot(weights, part.deltas, axes=1))
+
+
+def _corners(part: _Part, weights: Floats) -> Floats:
+    """Return the corners of a box that holds the points under all rows of weights, (1, 3, 8)."""
+    low, high = part.points.min(axis=1), part.points.max(axis=1)
+    for column, delta in zip(weights.T, part.deltas, strict=True):
+        ends = delta.min(axis=1), delta.max(axis=1)
+        reach = np.stack([share * end for share in (column.min(), column.max()) for end in ends])
+        low, high = low + reach.min(axis=0), high + reach.max(axis=0)
+    return np.asarray(np.where(CORNERS, high, low).T[None])
+
+
+def _parts(document: Document, elements: Elements) -> Iterator[_Part]:
+    for index, node in enumerate(document.array("nodes")):
+        if "mesh" not in node:
+            continue
+        mesh = document.array("meshes")[node["mesh"]]
+        targets = len(mesh["primitives"][0].get("targets", []))
+        weights = np.array(default_weights(node, mesh) or [0.0] * targets, np.float64)
+        for primitive in mesh["primitives"]:
+            clouds = _clouds(primitive, elements)
+            if "skin" in node:
+                for joint, joint_from_mesh, held in _held(document, elements, node["skin"], primitive):
+                    yield _part((index, joint, joint_from_mesh), [cloud[:, held] for cloud in clouds], weights)
+            else:
+                for node_from_mesh in instances(node, elements, np.eye(4)):
+                    yield _part((index, index, node_from_mesh), clouds, weights)
+
+
+def _clouds(primitive: Json, elements: Elements) -> list[Floats]:
+    """Return the positions of a primitive's vertices, then the deltas of each of its targets."""
+    positions = np.ascontiguousarray(elements.floats(primitive["attributes"]["POSITION"]).T)
+    return [
+        positions,
+        *(
+            elements.floats(target["POSITION"]).T if "POSITION" in target else np.zeros_like(positions)
+            for target in primitive.get("targets", [])
+        ),
+    ]
+
+
+def _held(
+    document: Document, elements: Elements, skin: int, primitive: Json
+) -> Iterator[tuple[int, Floats, NDArray[np.bool_]]]:
+    """Yield (joint, joint_from_mesh, vertices it moves) of every joint that moves any."""
+    rows, shares = joint_influences(primitive, elements)
+    rows = np.where(shares > 0, rows, -1)
+    matrices = inverse_bind_matrices(document, elements, skin)
+    for place, joint in enumerate(document.array("skins")[skin]["joints"]):
+        held = (rows == place).any(axis=1)
+        if held.any():
+            yield joint, matrices[place], held
+
+
+def _part(carried: tuple[int, int, Floats], clouds: list[Floats], weights: Floats) -> _Part:
+    points, *deltas = clouds
+    return _Part(*carried, points, np.reshape(deltas, (len(deltas), *points.shape)), weights)

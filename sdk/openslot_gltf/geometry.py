@@ -67,7 +67,7 @@ def scene_geometry(document: Document) -> SceneGeometry:
 def _node_parts(document: Document, elements: Elements, index: int, worlds: dict[int, Matrix]) -> list[_Part]:
     node = document.array("nodes")[index]
     mesh = document.array("meshes")[node["mesh"]]
-    weights = list(node.get("weights", mesh.get("weights", ())) or ())
+    weights = default_weights(node, mesh)
     parts = []
     for primitive in mesh["primitives"]:
         triangles = triangle_rows(primitive, elements, document)
@@ -85,6 +85,11 @@ def _node_parts(document: Document, elements: Elements, index: int, worlds: dict
             placed = positions @ world_from_mesh[:3, :3].T + world_from_mesh[:3, 3]
             parts.append(_Part(placed, turned, one_sided, blend, index))
     return parts
+
+
+def default_weights(node: Json, mesh: Json) -> list[float]:
+    """Return the morph weights a node shows its mesh with."""
+    return list(node["weights"] if "weights" in node else mesh.get("weights", []))
 
 
 def rest_positions(primitive: Json, elements: Elements, weights: list[float]) -> NDArray[np.float64]:

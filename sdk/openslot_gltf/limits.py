@@ -48,7 +48,7 @@ class Limits:
 
 
 S = Limits("S", 200_000, 1_500, 1_500, 8, 4, 512, 2 * 512**2)
-M = Limits("M", 500_000, 30_000, 10_000, 16, 4, 1024, 4 * 1024**2)
+M = Limits("M", 500_000, 30_000, 10_000, 32, 4, 1024, 4 * 1024**2)
 L = Limits("L", 3_000_000, 50_000, 50_000, 64, 16, 2048, 4 * 2048**2)
 TIERS = {tier.name: tier for tier in (S, M, L)}
 
@@ -65,7 +65,15 @@ SCENE = Limits(
     creative=False,
     # A world's own scene is trusted to look as it does; what only draws badly is said and kept.
     tolerated=frozenset(
-        {Rule.DATA_UNIT, Rule.DATA_RANGE, Rule.DATA_JOINTS, Rule.MESH_TEXCOORD, Rule.BUDGET_EMPTY, Rule.BUDGET_EXTENT}
+        {
+            Rule.DATA_UNIT,
+            Rule.DATA_RANGE,
+            Rule.DATA_JOINTS,
+            Rule.SHAPE_UNKNOWN,
+            Rule.MESH_TEXCOORD,
+            Rule.BUDGET_EMPTY,
+            Rule.BUDGET_EXTENT,
+        }
     ),
     json_bytes=64_000_000,
     array_items=1_000_000,

@@ -6,33 +6,42 @@ shapes before indices, bounds before data, trees before walks. No URI is ever re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from openslot_gltf.accessors import Elements
+from openslot_gltf.budget import Stats, check_budget, check_extent
+from openslot_gltf.clips import check_clips, check_keys
 from openslot_gltf.container import opened
+from openslot_gltf.data import check_skin_data, check_vertex_data, mended_bounds
 from openslot_gltf.document import Document
+from openslot_gltf.images import check_images
 from openslot_gltf.limits import SCENE, TIERS, Limits
+from openslot_gltf.meshes import check_meshes
 from openslot_gltf.resources import packed
 from openslot_gltf.rules import Finding, Report
+from openslot_gltf.skinning import check_skins
 from openslot_gltf.structure import check_accessors, check_extensions, check_graph, check_shape, mended_scenes
+from openslot_gltf.uses import Uses
 
 __all__ = ["Verdict", "check", "read_document"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a file: every finding, and the document where none of them refuses it."""
+    """What the gate says of a file: every finding, the document where none refuses it, and what was counted."""
 
     findings: tuple[Finding, ...]
     document: Document | None
+    stats: Stats | None
 
     @property
     def accepted(self) -> bool:
         """Whether no finding is an error."""
         return self.document is not None
 
-    def refusal(self) -> Finding | None:
-        """Return the first finding that refuses the file."""
-        return next((finding for finding in self.findings if finding.severity == "error"), None)
+    def refusal(self) -> Finding:
+        """Return the first finding that refuses the file; raises StopIteration when it is accepted."""
+        return next(finding for finding in self.findings if finding.severity == "error")
 
 
 def check(data: bytes, tier: str = "M") -> Verdict:
@@ -43,8 +52,12 @@ def check(data: bytes, tier: str = "M") -> Verdict:
 def examined(data: bytes, limits: Limits) -> Verdict:
     """Return the verdict on `data` under `limits`."""
     report = Report(limits.tolerated)
-    document = _document(data, limits, report)
-    return Verdict(tuple(report.findings), None if report.refused else document)
+    document = _structured(data, limits, report)
+    for stage in (_formatted, _with_sound_data):
+        if document is not None:
+            document = stage(document, limits, report)
+    stats = None if document is None else _measured(document, limits, report)
+    return Verdict(tuple(report.findings), None if report.refused else document, stats)
 
 
 def read_document(data: bytes, limits: Limits = SCENE) -> Document:
@@ -54,14 +67,13 @@ def read_document(data: bytes, limits: Limits = SCENE) -> Document:
     starts with the rule's code and its `where` is a JSON pointer into the file.
     """
     verdict = examined(data, limits)
-    refusal = verdict.refusal()
-    if refusal is not None:
-        raise refusal.error()
-    assert verdict.document is not None  # noqa: S101 - a verdict without an error holds its document
+    if verdict.document is None:
+        raise verdict.refusal().error()
     return verdict.document
 
 
-def _document(data: bytes, limits: Limits, report: Report) -> Document | None:
+def _structured(data: bytes, limits: Limits, report: Report) -> Document | None:
+    """Bytes to a document whose shape, bounds and tree hold."""
     parts = opened(data, limits, report)
     if parts is None:
         return None
@@ -78,3 +90,35 @@ def _document(data: bytes, limits: Limits, report: Report) -> Document | None:
     if report.refused:
         return None
     return Document(mended_scenes(document.json, report), document.binary)
+
+
+def _formatted(document: Document, limits: Limits, report: Report) -> Document | None:
+    """Images, meshes, skins and clips: what each refers to has the format it needs."""
+    uses = Uses(document, report)
+    for index, image in enumerate(document.array("images")):
+        uses.view(image["bufferView"], "image", f"/images/{index}")
+    check_images(document, limits, report)
+    check_meshes(document, uses, report)
+    check_skins(document, uses, report)
+    check_clips(document, uses, report)
+    uses.check_sharing()
+    return None if report.refused else document
+
+
+def _with_sound_data(document: Document, limits: Limits, report: Report) -> Document | None:
+    """The numbers in the binary chunk; bounds are mended."""
+    elements = Elements(document)
+    mended = mended_bounds(document, elements, report)
+    if not report.refused:
+        check_vertex_data(document, elements, report)
+        check_skin_data(document, elements, report)
+        check_keys(document, elements, limits, report)
+    return None if report.refused else mended
+
+
+def _measured(document: Document, limits: Limits, report: Report) -> Stats:
+    """What it costs to draw; a scene's box is not asked for."""
+    stats = check_budget(document, limits, report)
+    if report.refused or not limits.creative:
+        return stats
+    return replace(stats, size_m=check_extent(document, limits, report))

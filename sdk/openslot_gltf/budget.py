@@ -1,0 +1,101 @@
+"""What a file costs to draw: triangles with instances counted, draw calls, its box; held against a tier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from openslot_gltf.bounds import ContentBounds, content_bounds
+from openslot_gltf.document import Document, Json, default_roots, reached
+from openslot_gltf.fit import CENTIMETRES_ABOVE
+from openslot_gltf.limits import Limits
+from openslot_gltf.rules import Report, Rule
+from openslot_spec.errors import OpenSlotError
+
+__all__ = ["Stats", "check_budget", "check_extent"]
+
+ESCAPES = 4.0
+"""A clip whose box is this many times the box at rest makes the content unreadably small when fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What was counted: of the default scene what is drawn, of the file what it holds."""
+
+    triangles: int
+    draws: int
+    nodes: int
+    materials: int
+    textures: int
+    animations: int
+    skins: int
+    size_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """The box at rest; zero where it was not asked for (scenes)."""
+
+
+def check_budget(document: Document, limits: Limits, report: Report) -> Stats:
+    """Count what the default scene draws, without expanding it, and hold it against the limits."""
+    nodes, costs = document.array("nodes"), [_cost(document, mesh) for mesh in document.array("meshes")]
+    triangles = draws = 0
+    for index in reached(document.json, default_roots(document.json)):
+        if "mesh" in nodes[index]:
+            count = _instances(document, nodes[index])
+            triangles += count * costs[nodes[index]["mesh"]][0]
+            draws += count * costs[nodes[index]["mesh"]][1]
+    for rule, found, most in (
+        (Rule.BUDGET_TRIANGLES, triangles, limits.triangles),
+        (Rule.BUDGET_DRAWS, draws, limits.draws),
+        (Rule.BUDGET_TRIANGLES_ADVISED, triangles, limits.triangles_advised),
+        (Rule.BUDGET_DRAWS_ADVISED, draws, limits.draws_advised),
+    ):
+        if found > most:
+            report.add(rule, "", f"{found}, {most} are {'advised' if rule.endswith('advised') else 'allowed'}")
+    if not triangles:
+        report.add(Rule.BUDGET_EMPTY, f"/scenes/{document.json.get('scene', 0)}")
+    materials, textures, animations, skins = (
+        len(document.array(name)) for name in ("materials", "textures", "animations", "skins")
+    )
+    return Stats(triangles, draws, len(nodes), materials, textures, animations, skins)
+
+
+def _cost(document: Document, mesh: Json) -> tuple[int, int]:
+    """Return (triangles, draw calls) of one instance of a mesh."""
+    accessors, triangles = document.array("accessors"), 0
+    for primitive in mesh["primitives"]:
+        source = primitive.get("indices", primitive["attributes"].get("POSITION"))
+        rows, mode = accessors[source]["count"], primitive.get("mode", 4)
+        triangles += rows // 3 if mode == 4 else max(rows - 2, 0) if mode > 4 else 0
+    return triangles, len(mesh["primitives"])
+
+
+def _instances(document: Document, node: Json) -> int:
+    instancing = node.get("extensions", {}).get("EXT_mesh_gpu_instancing")
+    if instancing is None:
+        return 1
+    first = next(iter(instancing["attributes"].values()))
+    return int(document.array("accessors")[first]["count"])
+
+
+def check_extent(document: Document, limits: Limits, report: Report) -> tuple[float, float, float]:
+    """Check the content's box, clips included; returns its size at rest."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            bounds = content_bounds(document)
+        except OpenSlotError:
+            return 0.0, 0.0, 0.0  # nothing is drawn, which the budget has said
+        _hold_extent(bounds, limits, report)
+    wide, high, deep = bounds.rest.size.tolist()
+    return wide, high, deep
+
+
+def _hold_extent(bounds: ContentBounds, limits: Limits, report: Report) -> None:
+    farthest = float(np.abs([bounds.moving.low, bounds.moving.high]).max())
+    if not farthest <= limits.extent_m:
+        report.add(Rule.BUDGET_EXTENT, "", f"it reaches {farthest:.4g} m, {limits.extent_m:g} are allowed")
+        return
+    rest, moving = float(bounds.rest.size.max()), float(bounds.moving.size.max())
+    if moving > ESCAPES * rest:
+        report.add(Rule.BUDGET_ANIMATION_ESCAPES, "/animations", f"{moving:.3g} m in motion, {rest:.3g} m at rest")
+    if limits.creative and rest > CENTIMETRES_ABOVE:
+        report.add(Rule.UNITS_CENTIMETRES, "", f"{rest:.3g} m")

@@ -1,0 +1,114 @@
+"""The rules of animations: what a channel may target, in which formats, with which key times."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from openslot_gltf.accessors import Elements
+from openslot_gltf.document import Document, Json
+from openslot_gltf.limits import Limits
+from openslot_gltf.rules import Report, Rule
+from openslot_gltf.uses import Uses
+
+__all__ = ["check_clips", "check_keys"]
+
+FLOAT = 5126
+KEY_FORMATS = frozenset({(FLOAT, False), (5120, True), (5121, True), (5122, True), (5123, True)})
+PATH_TYPES = {"translation": "VEC3", "scale": "VEC3", "rotation": "VEC4", "weights": "SCALAR"}
+UNIT_TOLERANCE = 0.00769
+"""The Khronos validator's bound on the length of a quaternion."""
+
+
+def check_clips(document: Document, uses: Uses, report: Report) -> None:
+    """Check targets, formats and counts of every animation."""
+    for index, animation in enumerate(document.array("animations")):
+        where = f"/animations/{index}"
+        for place, sampler in enumerate(animation["samplers"]):
+            _check_sampler(sampler, f"{where}/samplers/{place}", uses, report)
+        seen = set()
+        for place, channel in enumerate(animation["channels"]):
+            spot = f"{where}/channels/{place}"
+            if channel["sampler"] >= len(animation["samplers"]):
+                report.add(Rule.ANIMATION_CHANNEL, f"{spot}/sampler")
+                continue
+            target = channel["target"]
+            _check_target(document, target, spot, report)
+            _check_values(document, animation["samplers"][channel["sampler"]], target, spot, report)
+            key = (target.get("node"), target["path"], str(target.get("extensions", "")))
+            if key in seen and (key[0] is not None or key[2]):
+                report.add(Rule.ANIMATION_CHANNEL, f"{spot}/target", "another channel has the same target")
+            seen.add(key)
+
+
+def _check_sampler(sampler: Json, where: str, uses: Uses, report: Report) -> None:
+    times = uses.accessor(sampler["input"], "key times", f"{where}/input")
+    uses.accessor(sampler["output"], "key values", f"{where}/output")
+    if (times["type"], times["componentType"]) != ("SCALAR", FLOAT):
+        report.add(Rule.ANIMATION_TIMES, f"{where}/input")
+    if sampler.get("interpolation") == "CUBICSPLINE" and times["count"] < 2:
+        report.add(Rule.ANIMATION_TIMES, f"{where}/input", "a cubic spline needs two keys")
+
+
+def _check_target(document: Document, target: Json, where: str, report: Report) -> None:
+    pointer = target.get("extensions", {}).get("KHR_animation_pointer")
+    if (target["path"] == "pointer") != (pointer is not None) or (pointer is not None and "node" in target):
+        report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "a pointer has path `pointer` and no node")
+    if "node" not in target:
+        return
+    node = document.array("nodes")[target["node"]]
+    if target["path"] == "weights":
+        primitives = document.array("meshes")[node["mesh"]]["primitives"] if "mesh" in node else [{}]
+        if not primitives[0].get("targets"):
+            report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "the node has no morph targets")
+    elif "matrix" in node:
+        report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "the node has a matrix")
+
+
+def _check_values(document: Document, sampler: Json, target: Json, where: str, report: Report) -> None:
+    path = target["path"]
+    if path not in PATH_TYPES:
+        return
+    accessors = document.array("accessors")
+    times, values = accessors[sampler["input"]], accessors[sampler["output"]]
+    formats = KEY_FORMATS if path in ("rotation", "weights") else {(FLOAT, False)}
+    found = (values["componentType"], bool(values.get("normalized", False)))
+    if values["type"] != PATH_TYPES[path] or found not in formats:
+        report.add(Rule.ANIMATION_VALUES, where, f"the format does not fit {path}")
+    wanted = times["count"] * (3 if sampler.get("interpolation") == "CUBICSPLINE" else 1)
+    if path == "weights" and "node" in target:
+        wanted *= _targets_of(document, target["node"])
+    if values["count"] != wanted and (path != "weights" or "node" in target):
+        report.add(Rule.ANIMATION_VALUES, where, f"{values['count']} values, {wanted} are expected")
+
+
+def _targets_of(document: Document, node: int) -> int:
+    mesh = document.array("nodes")[node].get("mesh")
+    return 1 if mesh is None else len(document.array("meshes")[mesh]["primitives"][0].get("targets", [0]))
+
+
+def check_keys(document: Document, elements: Elements, limits: Limits, report: Report) -> None:
+    """Check the data of animations: times increase from zero, rotations are of unit length, keys are few enough."""
+    checked: set[int] = set()
+    for index, animation in enumerate(document.array("animations")):
+        where = f"/animations/{index}"
+        inputs = {sampler["input"] for sampler in animation["samplers"]}
+        for accessor in inputs - checked:
+            times = elements.raw(accessor)[:, 0].astype(np.float64)
+            if times[0] < 0 or (np.diff(times) <= 0).any():
+                report.add(Rule.ANIMATION_TIMES, f"/accessors/{accessor}", where)
+        checked |= inputs
+        keys = sum(document.array("accessors")[accessor]["count"] for accessor in inputs)
+        if keys > limits.clip_keys:
+            report.add(Rule.ANIMATION_KEYS, where, f"{keys} keys, {limits.clip_keys} are allowed")
+        for place, channel in enumerate(animation["channels"]):
+            if channel["target"]["path"] == "rotation":
+                sampler = animation["samplers"][channel["sampler"]]
+                _check_rotations(elements, sampler, f"{where}/channels/{place}", report)
+
+
+def _check_rotations(elements: Elements, sampler: Json, where: str, report: Report) -> None:
+    values = elements.floats(sampler["output"])
+    if sampler.get("interpolation") == "CUBICSPLINE":
+        values = values.reshape(-1, 3, 4)[:, 1]
+    if (np.abs(np.linalg.norm(values, axis=1) - 1.0) > UNIT_TOLERANCE).any():
+        report.add(Rule.DATA_UNIT, where, "rotation keys")

@@ -1,0 +1,131 @@
+"""Clips as poses: the world matrices of a document's nodes at every moment that matters to its bounds.
+
+Interpolation as in glTF 2.0, appendix C; rotations are interpolated linearly and normalised, which follows the same
+arc as slerp at another speed, and bounds do not depend on speed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_gltf.accessors import Elements
+from openslot_gltf.document import Document, Json, default_roots
+from openslot_gltf.transforms import local_matrix
+
+__all__ = ["Poses", "clip_times", "poses_of", "rest_poses"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses:
+    """Nodes in a number of moments.
+
+    Args:
+        worlds: `world_from_node` of every node of the default scene, (moments or 1, 4, 4).
+        weights: morph weights of nodes whose clip moves them, (moments, targets).
+    """
+
+    worlds: dict[int, Floats]
+    weights: dict[int, Floats]
+
+
+def rest_poses(document: Document) -> Poses:
+    """Return the one moment in which no clip plays."""
+    return Poses(_worlds(document, {}), {})
+
+
+def clip_times(animation: Json, elements: Elements) -> Floats:
+    """Return every key time of a clip and the moments halfway between, increasing.
+
+    Between keys a rotation bulges out of the straight line, most of all in the middle.
+    """
+    inputs = {sampler["input"] for sampler in animation["samplers"]}
+    keys = np.unique(np.concatenate([elements.raw(accessor)[:, 0] for accessor in sorted(inputs)]).astype(np.float64))
+    return np.unique(np.concatenate([keys, (keys[1:] + keys[:-1]) / 2]))
+
+
+def poses_of(document: Document, elements: Elements, animation: Json) -> Poses:
+    """Return the document's nodes at every moment of one clip."""
+    times = clip_times(animation, elements)
+    moved: dict[int, dict[str, Floats]] = {}
+    for channel in animation["channels"]:
+        node = channel["target"].get("node")
+        if node is not None:
+            sampler = animation["samplers"][channel["sampler"]]
+            moved.setdefault(node, {})[channel["target"]["path"]] = _sampled(sampler, elements, times)
+    weights = {node: paths["weights"] for node, paths in moved.items() if "weights" in paths}
+    return Poses(_worlds(document, moved), weights)
+
+
+def _sampled(sampler: Json, elements: Elements, times: Floats) -> Floats:
+    """Return the sampler's value at each time, (times, components); weights are as many components as targets."""
+    keys = elements.raw(sampler["input"])[:, 0].astype(np.float64)
+    mode = sampler.get("interpolation", "LINEAR")
+    values = elements.floats(sampler["output"])
+    values = values.reshape(len(keys), 3 if mode == "CUBICSPLINE" else 1, -1)
+    if elements.width(sampler["output"]) > 1:
+        values = values.reshape(len(keys), -1, elements.width(sampler["output"]))
+    after = np.clip(np.searchsorted(keys, times, side="right"), 1, max(len(keys) - 1, 1))
+    before = after - 1
+    after = np.minimum(after, len(keys) - 1)
+    span = np.where(after > before, keys[after] - keys[before], 1.0)
+    part = np.clip((times - keys[before]) / span, 0.0, 1.0)[:, None]
+    if mode == "STEP":
+        return np.asarray(np.where(part < 1.0, values[before, 0], values[after, 0]))
+    if mode == "CUBICSPLINE":
+        return _hermite(values, before, after, part, span[:, None])
+    start, end = values[before, 0], values[after, 0]
+    if elements.width(sampler["output"]) == 4:
+        end = np.where((start * end).sum(axis=1, keepdims=True) < 0, -end, end)
+    return np.asarray(start + part * (end - start))
+
+
+def _hermite(values: Floats, before: NDArray[np.intp], after: NDArray[np.intp], part: Floats, span: Floats) -> Floats:
+    """Return cubic splines between (in-tangent, value, out-tangent) triples."""
+    square, cube = part**2, part**3
+    return np.asarray(
+        (2 * cube - 3 * square + 1) * values[before, 1]
+        + span * (cube - 2 * square + part) * values[before, 2]
+        + (3 * square - 2 * cube) * values[after, 1]
+        + span * (cube - square) * values[after, 0]
+    )
+
+
+def _worlds(document: Document, moved: dict[int, dict[str, Floats]]) -> dict[int, Floats]:
+    nodes = document.array("nodes")
+    worlds: dict[int, Floats] = {}
+    order: list[tuple[int, Floats]] = [(root, np.eye(4)[None]) for root in default_roots(document.json)]
+    for index, world_from_parent in order:
+        worlds[index] = world_from_parent @ _locals(nodes[index], moved.get(index, {}))
+        order.extend((child, worlds[index]) for child in nodes[index].get("children", ()))
+    return worlds
+
+
+def _locals(node: Json, paths: dict[str, Floats]) -> Floats:
+    """Return `parent_from_node`, (moments or 1, 4, 4)."""
+    if not paths.keys() & {"translation", "rotation", "scale"}:
+        return local_matrix(node)[None]
+    turns = paths.get("rotation", np.array([node.get("rotation", (0.0, 0.0, 0.0, 1.0))], np.float64))
+    scales = paths.get("scale", np.array([node.get("scale", (1.0, 1.0, 1.0))], np.float64))
+    moves = paths.get("translation", np.array([node.get("translation", (0.0, 0.0, 0.0))], np.float64))
+    count = max(len(turns), len(scales), len(moves))
+    matrices = np.tile(np.eye(4), (count, 1, 1))
+    matrices[:, :3, :3] = _rotations(turns) * scales[:, None, :]
+    matrices[:, :3, 3] = moves
+    return matrices
+
+
+def _rotations(quaternions: Floats) -> Floats:
+    """Return (n, 3, 3) rotations of (n, 4) quaternions of any length; none for length zero."""
+    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
+    x, y, z, w = np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), [0.0, 0.0, 0.0, 1.0]).T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.moveaxis(np.array(rows), 2, 0)
