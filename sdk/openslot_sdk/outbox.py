@@ -1,0 +1,203 @@
+"""The way of a batch: handed in by a tick, into the spool, to the server, out of the spool.
+
+    put ──▶ queue ──(store)──▶ spool ──(deliver, while there is a connection)──▶ server ──ack──▶ out of the spool
+
+`put` never waits. A batch that the server refuses for good leaves the spool as well and is counted under its code;
+everything else stays until a server takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgpack
+
+from openslot_sdk.outside import Outside
+from openslot_sdk.spool import Spool
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.exposures import COLUMNS
+from openslot_spec.limits import Limits
+from openslot_spec.messages import ExposuresAck, ExposuresPut, Message
+
+__all__ = ["Counts", "Outbox"]
+
+MAX_HANDED_IN = 64
+"""Batches that wait for the disk, at the most; then events are dropped and counted."""
+TRY_AGAIN_S = 1.0
+FOR_GOOD = frozenset(
+    {
+        Code.BATCH_CONFLICT,
+        Code.BATCH_INVALID,
+        Code.EVENT_OUT_OF_RANGE,
+        Code.FRAME_TOO_LARGE,
+        Code.INVALID,
+        Code.TICKET_INVALID,
+        Code.TICKET_FOREIGN,
+        Code.TICKET_EXPIRED,
+    }
+)
+"""Refusals of a whole batch that sending it again cannot change."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of events, in events."""
+
+    spooled: int = 0
+    """Durable on this disk; those an earlier run left are in it."""
+    acknowledged: int = 0
+    """Durable at the server; accepted or refused, each with its verdict."""
+    accepted: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """By code."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Never durable anywhere, by code: the spool was full or the disk failed for too long."""
+
+
+class Outbox:
+    """The batches of one world, from the tick to the acknowledgement.
+
+    All but `store` runs on the event loop and never waits for the disk; `store` is the only one that touches the spool.
+    """
+
+    def __init__(self, spool: Spool, outside: Outside, say: Callable[[OpenSlotError], None]) -> None:
+        self.counts = Counts()
+        self._spool = spool
+        self._outside = outside
+        self._say = say
+        self._work: asyncio.Queue[ExposuresPut | bytes] = asyncio.Queue()
+        self._durable: dict[bytes, ExposuresPut] = {}
+        self._unsent: deque[bytes] = deque()
+        self._more = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        if spool.unreadable_bytes:
+            say(OpenSlotError(Code.SPOOL_DAMAGED, f"{spool.unreadable_bytes} bytes could not be read"))
+        for batch, payload in spool.waiting():
+            self._recover(batch, payload)
+
+    def put(self, batch: ExposuresPut) -> None:
+        """Take a batch without waiting."""
+        if self._work.qsize() < MAX_HANDED_IN:
+            self._work.put_nowait(batch)
+        else:
+            self._drop(batch, OpenSlotError(Code.STORAGE_FAILED, f"{MAX_HANDED_IN} batches wait for the disk"))
+
+    async def store(self) -> None:
+        """Bring the spool up to date with what was handed in and what was acknowledged, for ever."""
+        while True:
+            match await self._work.get():
+                case bytes() as batch:
+                    await self._outside.aside(partial(self._spool.acknowledge, batch))
+                case batch:
+                    await self._append(batch)
+            self._work.task_done()
+
+    async def stored(self) -> None:
+        """Return when everything handed in so far is durable or dropped."""
+        await self._work.join()
+
+    async def delivered(self) -> None:
+        """Return when the server has everything that is durable."""
+        await self._empty.wait()
+
+    async def deliver(self, request: Callable[[Message], Awaitable[Message]], limits: Limits) -> None:
+        """Send what is durable and what becomes so, oldest first, for as long as one connection stands."""
+        self._unsent = deque(self._durable)
+        free = asyncio.Semaphore(limits.batches_in_flight)
+
+        async def send(batch: ExposuresPut) -> None:
+            try:
+                await self._send(batch, request)
+            finally:
+                free.release()
+
+        async with asyncio.TaskGroup() as sending:
+            while True:
+                await free.acquire()
+                sending.create_task(send(await self._next()))
+
+    def _recover(self, batch: bytes, payload: bytes) -> None:
+        try:
+            self._keep(_unpack(batch, payload))
+        except OpenSlotError as error:
+            self._say(error)
+            self._work.put_nowait(batch)
+
+    async def _append(self, batch: ExposuresPut) -> None:
+        while True:
+            try:
+                await self._outside.aside(partial(self._spool.append, batch.batch, _pack(batch)))
+                return self._keep(batch)
+            except OpenSlotError as error:
+                if error.code is not Code.STORAGE_FAILED:
+                    return self._drop(batch, error)
+                self._say(error)
+                await asyncio.sleep(TRY_AGAIN_S)
+
+    def _keep(self, batch: ExposuresPut) -> None:
+        self.counts.spooled += _events(batch)
+        self._durable[batch.batch] = batch
+        self._empty.clear()
+        self._send_later(batch)
+
+    def _send_later(self, batch: ExposuresPut) -> None:
+        self._unsent.append(batch.batch)
+        self._more.set()
+
+    async def _next(self) -> ExposuresPut:
+        while not self._unsent:
+            self._more.clear()
+            await self._more.wait()
+        return self._durable[self._unsent.popleft()]
+
+    async def _send(self, batch: ExposuresPut, request: Callable[[Message], Awaitable[Message]]) -> None:
+        try:
+            answer = await request(batch)
+        except OpenSlotError as error:
+            await self._refused(batch, error)
+        else:
+            if not isinstance(answer, ExposuresAck) or answer.batch != batch.batch:
+                raise OpenSlotError(Code.UNEXPECTED, "an acknowledgement of another batch")
+            self.counts.accepted += answer.accepted
+            self._settle(batch, {refused.code: refused.events for refused in answer.refused})
+
+    async def _refused(self, batch: ExposuresPut, error: OpenSlotError) -> None:
+        if error.code in FOR_GOOD:
+            self._say(error)
+            self._settle(batch, {error.code: _events(batch)})
+        elif error.code is not Code.SERVER_AWAY:  # then the next connection sends it again
+            await asyncio.sleep(max(TRY_AGAIN_S, error.retry_after_ms / 1000))
+            self._send_later(batch)
+
+    def _settle(self, batch: ExposuresPut, refused: Mapping[str, int]) -> None:
+        self.counts.acknowledged += _events(batch)
+        self.counts.refused.update(refused)
+        del self._durable[batch.batch]
+        self._work.put_nowait(batch.batch)
+        if not self._durable:
+            self._empty.set()
+
+    def _drop(self, batch: ExposuresPut, why: OpenSlotError) -> None:
+        self.counts.dropped[why.code] += _events(batch)
+        self._say(why)
+
+
+def _pack(batch: ExposuresPut) -> bytes:
+    return bytes(msgpack.packb({"tickets": list(batch.tickets), "columns": batch.columns}))
+
+
+def _unpack(batch: bytes, payload: bytes) -> ExposuresPut:
+    try:
+        body = msgpack.unpackb(payload)
+    except (ValueError, msgpack.UnpackException):
+        body = {}
+    return ExposuresPut.parse({"batch": batch, **body} if isinstance(body, dict) else {}, Code.SPOOL_DAMAGED)
+
+
+def _events(batch: ExposuresPut) -> int:
+    return len(batch.columns["kind"]) // int(COLUMNS["kind"][-1])
