@@ -18,10 +18,10 @@ from openslot_gltf.accessors import Elements
 from openslot_gltf.document import Document, Json
 from openslot_gltf.geometry import default_weights, instances, scene_geometry
 from openslot_gltf.poses import Poses, poses_of
-from openslot_gltf.skins import inverse_bind_matrices, joint_influences
+from openslot_gltf.skinning import inverse_bind_matrices, joint_influences
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Bounds", "ContentBounds", "content_bounds"]
+__all__ = ["Bounds", "SweptBounds", "content_bounds", "swept_bounds"]
 
 Floats = NDArray[np.float64]
 CORNERS = np.array(list(product((0, 1), repeat=3)))
@@ -47,7 +47,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ContentBounds:
+class SweptBounds:
     """The box at rest, and the box that no clip leaves; the same where nothing moves."""
 
     rest: Bounds
@@ -69,8 +69,13 @@ class _Part:
     weights: Floats
 
 
-def content_bounds(document: Document) -> ContentBounds:
-    """Return the box of all triangles; raises CREATIVE_REFUSED when there is none."""
+def content_bounds(document: Document) -> Bounds:
+    """Return the box the content takes up, clips included; raises CREATIVE_REFUSED when it draws no triangle."""
+    return swept_bounds(document).moving
+
+
+def swept_bounds(document: Document) -> SweptBounds:
+    """Return the boxes of all triangles at rest and in motion; raises CREATIVE_REFUSED when there is none."""
     geometry = scene_geometry(document)
     if not len(geometry.triangles):
         raise OpenSlotError(Code.CREATIVE_REFUSED, "its default scene draws no triangle")
@@ -81,7 +86,7 @@ def content_bounds(document: Document) -> ContentBounds:
         parts = list(_parts(document, elements))
         for animation in document.array("animations"):
             moving = _swept(parts, poses_of(document, elements, animation), moving)
-    return ContentBounds(rest, moving)
+    return SweptBounds(rest, moving)
 
 
 def _swept(parts: list[_Part], poses: Poses, bounds: Bounds) -> Bounds:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openslot_gltf.bounds import ContentBounds, content_bounds
+from openslot_gltf.bounds import SweptBounds, swept_bounds
 from openslot_gltf.document import Document, Json, default_roots, reached
 from openslot_gltf.fit import CENTIMETRES_ABOVE
 from openslot_gltf.limits import Limits
@@ -81,7 +81,7 @@ def check_extent(document: Document, limits: Limits, report: Report) -> tuple[fl
     """Check the content's box, clips included; returns its size at rest."""
     with np.errstate(over="ignore", invalid="ignore"):
         try:
-            bounds = content_bounds(document)
+            bounds = swept_bounds(document)
         except OpenSlotError:
             return 0.0, 0.0, 0.0  # nothing is drawn, which the budget has said
         _hold_extent(bounds, limits, report)
@@ -89,7 +89,7 @@ def check_extent(document: Document, limits: Limits, report: Report) -> tuple[fl
     return wide, high, deep
 
 
-def _hold_extent(bounds: ContentBounds, limits: Limits, report: Report) -> None:
+def _hold_extent(bounds: SweptBounds, limits: Limits, report: Report) -> None:
     farthest = float(np.abs([bounds.moving.low, bounds.moving.high]).max())
     if not farthest <= limits.extent_m:
         report.add(Rule.BUDGET_EXTENT, "", f"it reaches {farthest:.4g} m, {limits.extent_m:g} are allowed")

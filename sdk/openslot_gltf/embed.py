@@ -25,7 +25,7 @@ def embed(scene: Document, slot_id: str, creative: Document, sha256: str = "") -
     """
     target = scene_slots(scene).find(slot_id)
     _forbid_second(scene, target)
-    fit = fitted(content_bounds(creative).moving, target.slot)
+    fit = fitted(content_bounds(creative), target.slot)
     rigid = rigid_of(world_matrices(scene.json)[target.node])
     assert rigid is not None  # noqa: S101 - a slot's transform is rigid and scaled, or it would not be one
     scale = np.array(fit.scale) / rigid.scale

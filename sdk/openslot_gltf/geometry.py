@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements
 from openslot_gltf.document import Document, Json
-from openslot_gltf.skins import skinned_positions
+from openslot_gltf.skinning import skinned_positions
 from openslot_gltf.transforms import Matrix, rotation_matrix, world_matrices
 from openslot_spec.slots import Slot
 

@@ -19,7 +19,7 @@ from openslot_gltf.limits import SCENE, TIERS, Limits
 from openslot_gltf.meshes import check_meshes
 from openslot_gltf.resources import packed
 from openslot_gltf.rules import Finding, Report
-from openslot_gltf.skinning import check_skins
+from openslot_gltf.skins import check_skins
 from openslot_gltf.structure import check_accessors, check_extensions, check_graph, check_shape, mended_scenes
 from openslot_gltf.uses import Uses
 
@@ -39,9 +39,9 @@ class Verdict:
         """Whether no finding is an error."""
         return self.document is not None
 
-    def refusal(self) -> Finding:
-        """Return the first finding that refuses the file; raises StopIteration when it is accepted."""
-        return next(finding for finding in self.findings if finding.severity == "error")
+    def refusal(self) -> Finding | None:
+        """Return the first finding that refuses the file."""
+        return next((finding for finding in self.findings if finding.severity == "error"), None)
 
 
 def check(data: bytes, tier: str = "M") -> Verdict:
@@ -67,8 +67,10 @@ def read_document(data: bytes, limits: Limits = SCENE) -> Document:
     starts with the rule's code and its `where` is a JSON pointer into the file.
     """
     verdict = examined(data, limits)
-    if verdict.document is None:
-        raise verdict.refusal().error()
+    refusal = verdict.refusal()
+    if refusal is not None:
+        raise refusal.error()
+    assert verdict.document is not None  # noqa: S101 - without an error there is a document
     return verdict.document
 
 

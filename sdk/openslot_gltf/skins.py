@@ -1,62 +1,63 @@
-"""Skins: where joints put a mesh. The skinned node's own transform has no part in it (glTF 2.0, 3.7.3.3)."""
+"""The rules of skins: formats of matrices, one common root, and that a skin meets a mesh made for it."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from openslot_gltf.document import Document, Json, parents_of, reached
+from openslot_gltf.rules import Report, Rule
+from openslot_gltf.uses import Uses
 
-from openslot_gltf.accessors import Elements
-from openslot_gltf.document import Document, Json
-from openslot_gltf.transforms import Matrix
+__all__ = ["check_skins"]
 
-__all__ = ["inverse_bind_matrices", "joint_influences", "skinned_positions"]
-
-
-def inverse_bind_matrices(document: Document, elements: Elements, skin: int) -> NDArray[np.float64]:
-    """Return `joint_from_mesh` of every joint, (joints, 4, 4); identities where the skin gives none."""
-    body = document.array("skins")[skin]
-    count = len(body["joints"])
-    if "inverseBindMatrices" not in body:
-        return np.tile(np.eye(4), (count, 1, 1))
-    columns = elements.floats(body["inverseBindMatrices"])[:count]
-    return columns.reshape(count, 4, 4).transpose(0, 2, 1)
+FLOAT = 5126
 
 
-def joint_influences(primitive: Json, elements: Elements) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return each vertex' joints and their weights, both (vertices, influences)."""
-    attributes = primitive["attributes"]
-    sets = [n for n in range(len(attributes)) if f"JOINTS_{n}" in attributes and f"WEIGHTS_{n}" in attributes]
-    joints = [elements.raw(attributes[f"JOINTS_{n}"]).astype(np.int64) for n in sets]
-    weights = [elements.floats(attributes[f"WEIGHTS_{n}"]) for n in sets]
-    return np.concatenate(joints, axis=1), np.concatenate(weights, axis=1)
+def check_skins(document: Document, uses: Uses, report: Report) -> None:
+    """Check all skins, and the nodes that use them."""
+    parents = parents_of(document.json)
+    for index, skin in enumerate(document.array("skins")):
+        where = f"/skins/{index}"
+        if "inverseBindMatrices" in skin:
+            accessor = uses.accessor(skin["inverseBindMatrices"], "matrices", where)
+            if (accessor["type"], accessor["componentType"]) != ("MAT4", FLOAT) or accessor["count"] < len(
+                skin["joints"]
+            ):
+                report.add(Rule.SKIN_MATRICES, f"{where}/inverseBindMatrices")
+        _check_root(skin, parents, where, report)
+    if not report.refused:
+        _check_nodes(document, report)
 
 
-def skinned_positions(
-    document: Document,
-    elements: Elements,
-    skin: int,
-    primitive: Json,
-    positions: NDArray[np.float64],
-    worlds: dict[int, Matrix],
-) -> NDArray[np.float64]:
-    """Return (vertices, 3) world positions of a skinned primitive whose mesh-space positions are given."""
-    joints = document.array("skins")[skin]["joints"]
-    world_from_joint = np.stack([worlds[joint] for joint in joints])
-    world_from_mesh = world_from_joint @ inverse_bind_matrices(document, elements, skin)
-    rows, weights = joint_influences(primitive, elements)
-    return blended(world_from_mesh, rows, weights, positions)
+def _check_root(skin: Json, parents: list[int], where: str, report: Report) -> None:
+    common = set(_line(skin["joints"][0], parents))
+    for joint in skin["joints"][1:]:
+        common.intersection_update(_line(joint, parents))
+    if not common:
+        report.add(Rule.SKIN_JOINTS, f"{where}/joints")
+    elif skin.get("skeleton", next(iter(common))) not in common:
+        report.add(Rule.SKIN_JOINTS, f"{where}/skeleton")
 
 
-def blended(
-    world_from_mesh: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    positions: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the weighted mean of each position under its joints' matrices, weights taken to add up to one."""
-    total = np.zeros_like(positions)
-    for influence in range(rows.shape[1]):
-        matrices = world_from_mesh[rows[:, influence]]
-        moved = np.einsum("nij,nj->ni", matrices[:, :3, :3], positions) + matrices[:, :3, 3]
-        total += weights[:, influence, None] * moved
-    return total
+def _line(node: int, parents: list[int]) -> list[int]:
+    """Return the node and all above it."""
+    line = [node]
+    while parents[line[-1]] >= 0:
+        line.append(parents[line[-1]])
+    return line
+
+
+def _check_nodes(document: Document, report: Report) -> None:
+    skins, meshes = document.array("skins"), document.array("meshes")
+    for index, node in enumerate(document.array("nodes")):
+        if "skin" not in node:
+            continue
+        where = f"/nodes/{index}/skin"
+        if "mesh" not in node:
+            report.add(Rule.NODE_SKIN, where, "there is no mesh")
+        elif not all("JOINTS_0" in primitive["attributes"] for primitive in meshes[node["mesh"]]["primitives"]):
+            report.add(Rule.NODE_SKIN, where, "its mesh has no JOINTS_0")
+    for place, scene in enumerate(document.array("scenes")):
+        inside = set(reached(document.json, scene.get("nodes", [])))
+        skinned = [index for index in sorted(inside) if "skin" in document.array("nodes")[index]]
+        for index in skinned:
+            if not inside.issuperset(skins[document.array("nodes")[index]["skin"]]["joints"]):
+                report.add(Rule.NODE_SKIN, f"/nodes/{index}/skin", f"scene {place} lacks its joints")
