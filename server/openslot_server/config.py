@@ -12,8 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import HELLO_DEADLINE_MS, Limits
 
-__all__ = ["Settings"]
+__all__ = ["MAX_PLACEMENT_MS", "Settings"]
 
+MAX_PLACEMENT_MS = 3_600_000
 Span = Annotated[int, Field(ge=0, le=30 * 24 * 3_600_000)]
 
 
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
     operator_key: Annotated[str, Field(pattern=r"^(|ok_operator_[a-z0-9]{16,64})$")] = ""
     """Empty: one is made at the first start and printed once."""
     platform_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 100_000
-    placement_ms: Annotated[int, Field(ge=1_000, le=3_600_000)] = 30_000
+    placement_ms: Annotated[int, Field(ge=1_000, le=MAX_PLACEMENT_MS)] = 30_000
     """How long a placement may be shown."""
     skew_ms: Span = 5_000
     """How far a world's clock may be off."""

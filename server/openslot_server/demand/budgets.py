@@ -7,6 +7,7 @@ the same lots again, so the state after a restart is the state before it.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,6 +46,9 @@ class Budgets:
         self.line_items: dict[str, Budget] = {}
         self.placements: dict[str, Reservation] = {}
         self._due: list[tuple[int, str]] = []
+        """A heap of what is held, by the time until which it is."""
+        self._over: deque[tuple[int, str]] = deque()
+        """Placements whose time is over, in that order."""
 
     def fund(self, line_item: str, currency: str, micros: int) -> Funded:
         """Add to a line item's budget."""
@@ -78,17 +82,20 @@ class Budgets:
     def release_due(self, now_ms: int) -> Iterator[Released]:
         """Let go of what placements hold whose time is over."""
         while self._due and self._due[0][0] <= now_ms:
-            _, placement = heapq.heappop(self._due)
-            claim = self.placements.get(placement)
-            if claim is not None and claim.held:
-                lot = Released(placement, claim.held)
+            due = heapq.heappop(self._due)
+            self._over.append(due)
+            held = self.placements[due[1]].held
+            if held:
+                lot = Released(due[1], held)
                 self.apply(lot)
                 yield lot
 
-    def forget(self, placement: str) -> None:
-        """Drop a placement for which no event is taken any more; it holds nothing."""
-        claim = self.placements.pop(placement, None)
-        assert claim is None or not claim.held, f"{placement} forgotten while it holds money"  # noqa: S101  kept
+    def forget_due(self, before_ms: int) -> Iterator[str]:
+        """Drop the released placements whose time was over at `before_ms`: no event is taken for them any more."""
+        while self._over and self._over[0][0] <= before_ms:
+            _, placement = self._over.popleft()
+            del self.placements[placement]
+            yield placement
 
     def apply(self, lot: Lot) -> None:
         """Change the state as the lot says; an `AssertionError` means that lots were lost or made up."""

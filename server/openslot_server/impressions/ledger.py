@@ -33,10 +33,8 @@ __all__ = [
     "Released",
     "Reserved",
     "Settled",
-    "account",
     "chain",
     "decode",
-    "merge",
 ]
 
 GENESIS = "0" * 64
@@ -153,19 +151,6 @@ class Ledger:
             sums[name.rsplit(" ", 1)[1]] += micros
             assert self.balances[name] >= 0 or name.startswith("funding "), f"{name} overdrawn"  # noqa: S101  kept
         assert not any(sums.values()), f"postings do not add up to zero: {dict(sums)}"  # noqa: S101  kept on purpose
-
-
-def account(*words: str) -> str:
-    """Return the account's name; ids and currencies hold no space."""
-    return " ".join(words)
-
-
-def merge(postings: Iterable[Posting]) -> tuple[Posting, ...]:
-    """Return one posting per account, sorted, those of nothing left out."""
-    sums: defaultdict[str, int] = defaultdict(int)
-    for name, micros in postings:
-        sums[name] += micros
-    return tuple(sorted((name, micros) for name, micros in sums.items() if micros))
 
 
 def chain(before: str, record: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from openslot_server.demand.budgets import Budgets
-from openslot_server.impressions.ledger import GENESIS, Entry, Funded, Kind, Ledger, account, chain, decode
+from openslot_server.impressions.batches import evidence
+from openslot_server.impressions.ledger import GENESIS, Entry, Funded, Kind, Ledger, chain, decode
+from openslot_server.impressions.postings import account
 from openslot_server.storage.store import BatchRow, HeadRow, LedgerRow
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Verified", "evidence", "verify", "verify_evidence"]
+__all__ = ["Verified", "verify", "verify_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,6 @@ def verify(rows: Iterable[LedgerRow], head: HeadRow | None) -> Verified:
     if head is None and found.ledger.seq:
         raise _broken(found.ledger.seq, "nothing says that the chain ends here")
     return found
-
-
-def evidence(row: BatchRow) -> str:
-    """Return the sha-256 that binds a batch and its verdicts into the ledger."""
-    digest = hashlib.sha256()
-    for part in (row.id, row.world.encode(), row.at_ms.to_bytes(8, "big"), row.tickets, row.columns, row.verdicts):
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def verify_evidence(verified: Verified, batches: Iterable[BatchRow]) -> int:

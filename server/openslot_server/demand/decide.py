@@ -1,0 +1,168 @@
+"""The decision: an auction per slot, the winner's money reserved, a placement with a ticket, and a record of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
+
+import msgpack
+
+from openslot_server.catalogue import Catalogue, Listed
+from openslot_server.demand.auction import Candidate, Question, rank
+from openslot_server.demand.budgets import Budgets
+from openslot_server.demand.orders import OrderBook
+from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Reserved
+from openslot_server.impressions.postings import merge, reserved
+from openslot_server.sessions import Seat
+from openslot_server.storage.store import DecisionRow, Row
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.ids import make_id
+from openslot_spec.messages import NoAd, NoPlacement, Placement, Placements, PlacementsGet
+from openslot_spec.tickets import Ticket, mint
+
+__all__ = ["Decider", "Outcome", "TicketKeys", "read_outcomes"]
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketKeys:
+    """Secrets that sign tickets, by key id; `newest` signs."""
+
+    secrets: Mapping[bytes, bytes]
+    newest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one slot of a request: a placement, or a `NoAd` reason."""
+
+    slot: str
+    reason: str = ""
+    placement: bytes = b""
+    line_item: str = ""
+    creative: str = ""
+    price_micros: int = 0
+    viewers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request as it came."""
+
+    request: PlacementsGet
+    seat: Seat
+    now_ms: int
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Answers `placements.get`, with the rooms that a decision brings together."""
+
+    catalogue: Catalogue
+    orders: OrderBook
+    budgets: Budgets
+    ledger: Ledger
+    keys: TicketKeys
+    entropy: Entropy
+    placement_ms: int
+    settle_grace_ms: int
+
+    def decide(self, request: PlacementsGet, seat: Seat, now_ms: int) -> tuple[Placements, list[Row]]:
+        """Return an answer for every slot asked for, once each, and the rows to keep before it is sent.
+
+        Raises:
+            OpenSlotError: `INVALID` if a per-viewer slot is asked for without a viewer.
+        """
+        asked = _Asked(request, seat, now_ms, self._new_id(now_ms))
+        listed = {slot: self.catalogue.find(seat.world, slot) for slot in request.slots}
+        _check_viewer(request, listed)
+        placements: list[Placement] = []
+        outcomes: list[Outcome] = []
+        lots: list[Reserved] = []
+        for name, slot in listed.items():
+            outcome = Outcome(name, NoAd.SLOT_UNKNOWN)
+            if slot is not None:
+                outcome = self._fill(asked, slot, placements, lots)
+            outcomes.append(outcome)
+        none = tuple(NoPlacement(slot=one.slot, reason=NoAd(one.reason)) for one in outcomes if one.reason)
+        return Placements(placements=tuple(placements), none=none), self._rows(asked, outcomes, lots)
+
+    def _fill(self, asked: _Asked, listed: Listed, placements: list[Placement], lots: list[Reserved]) -> Outcome:
+        slot = listed.slot
+        question = Question(asked.seat.world, slot, asked.now_ms, asked.id + slot.id.encode("ascii"))
+        ranking = rank(question, self.orders.offers())
+        viewers = asked.request.viewers if slot.audience == "shared" else 1
+        for candidate in ranking:
+            lot = self._reserve(candidate, viewers, asked.now_ms)
+            if lot is not None:
+                placement, outcome = self._place(asked, listed, candidate, lot)
+                placements.append(placement)
+                lots.append(lot)
+                return outcome
+        return Outcome(slot.id, NoAd.BUDGET_EXHAUSTED if ranking.eligible else ranking.reason)
+
+    def _reserve(self, candidate: Candidate, viewers: int, now_ms: int) -> Reserved | None:
+        line_item = candidate.line_item
+        until_ms = now_ms + self.placement_ms + self.settle_grace_ms
+        placement = self._new_id(now_ms).hex()
+        return self.budgets.reserve(Reserved(placement, line_item.id, line_item.price_micros, viewers, until_ms))
+
+    def _place(self, asked: _Asked, listed: Listed, candidate: Candidate, lot: Reserved) -> tuple[Placement, Outcome]:
+        slot, creative, line_item = listed.slot, candidate.creative, candidate.line_item
+        ticket = Ticket(
+            placement=bytes.fromhex(lot.placement),
+            world=asked.seat.world,
+            session=asked.seat.session,
+            slot=slot.id,
+            slot_revision=listed.revision,
+            creative=creative.sha256,
+            line_item=line_item.id,
+            price_micros=lot.price_micros,
+            currency=line_item.cpm.currency,
+            audience=slot.audience,
+            viewers=lot.viewers,
+            profile=slot.profile,
+            issued_ms=asked.now_ms,
+            expires_ms=asked.now_ms + self.placement_ms,
+        )
+        placement = Placement(
+            id=ticket.placement,
+            slot=slot.id,
+            creative=creative.ref(),
+            profile=slot.profile,
+            ticket=mint(ticket, self.keys.secrets, self.keys.newest),
+            expires_ms=ticket.expires_ms,
+            viewer=asked.request.viewer if slot.audience == "per_viewer" else None,
+        )
+        return placement, Outcome(
+            slot.id, "", ticket.placement, line_item.id, creative.sha256, lot.price_micros, lot.viewers
+        )
+
+    def _rows(self, asked: _Asked, outcomes: list[Outcome], lots: list[Reserved]) -> list[Row]:
+        packed = bytes(msgpack.packb([astuple(outcome) for outcome in outcomes]))
+        rows: list[Row] = [DecisionRow(asked.id, asked.seat.world, asked.seat.session, asked.now_ms, packed)]
+        if lots:
+            postings = merge(posting for lot in lots for posting in self._postings(lot))
+            entry = Entry(Kind.RESERVE, asked.now_ms, asked.id.hex(), postings, tuple(lots))
+            rows += self.ledger.append(entry)
+        return rows
+
+    def _postings(self, lot: Reserved) -> tuple[Posting, ...]:
+        currency = self.budgets.line_items[lot.line_item].currency
+        return reserved(lot.line_item, currency, lot.price_micros * lot.viewers)
+
+    def _new_id(self, now_ms: int) -> bytes:
+        return make_id(now_ms, self.entropy(10))
+
+
+def read_outcomes(row: DecisionRow) -> list[Outcome]:
+    """Return what a decision row says of each slot."""
+    return [Outcome(*values) for values in msgpack.unpackb(row.outcomes)]
+
+
+def _check_viewer(request: PlacementsGet, listed: Mapping[str, Listed | None]) -> None:
+    for name, found in listed.items():
+        if found is not None and found.slot.audience == "per_viewer" and request.viewer is None:
+            raise OpenSlotError(Code.INVALID, f"{name} is per viewer; say for whom", where="viewer")

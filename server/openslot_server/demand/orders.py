@@ -1,0 +1,133 @@
+"""The order book: campaigns, line items and creatives as they stand, and what may become of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from openslot_server.demand.model import (
+    Campaign,
+    Creative,
+    LineItem,
+    LineItemDraft,
+    Status,
+    check_transition,
+)
+from openslot_server.storage.store import CampaignRow, CreativeRow, LineItemRow
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.records import Record
+
+__all__ = ["Offer", "OrderBook"]
+
+SomeRecord = TypeVar("SomeRecord", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A line item that may run, with the creatives it may show."""
+
+    line_item: LineItem
+    creatives: tuple[Creative, ...]
+
+
+class OrderBook:
+    """All advertisers' orders. Changes return the row that makes them durable."""
+
+    def __init__(self) -> None:
+        self.campaigns: dict[str, Campaign] = {}
+        self.line_items: dict[str, LineItem] = {}
+        self.creatives: dict[str, Creative] = {}
+        self._offers: list[Offer] | None = None
+
+    def load(self, rows: Iterable[CampaignRow | LineItemRow | CreativeRow]) -> None:
+        """Take rows back as they were kept."""
+        for row in rows:
+            match row:
+                case CampaignRow():
+                    self.campaigns[row.id] = Campaign.model_validate_json(row.record)
+                case LineItemRow():
+                    self.line_items[row.id] = LineItem.model_validate_json(row.record)
+                case CreativeRow():
+                    self.creatives[row.sha256] = Creative.model_validate_json(row.record)
+
+    def offers(self) -> list[Offer]:
+        """Return what may run now, flights apart: active line items of active campaigns with a creative to show."""
+        if self._offers is None:
+            found = (self._offer(line_item) for line_item in self.line_items.values())
+            self._offers = [offer for offer in found if offer is not None]
+        return self._offers
+
+    def keep_campaign(self, campaign: Campaign, now_ms: int) -> CampaignRow:
+        """Add or replace a campaign."""
+        self.campaigns[campaign.id] = campaign
+        self._offers = None
+        return CampaignRow(campaign.id, campaign.advertiser, campaign.model_dump_json(exclude_none=True), now_ms)
+
+    def keep_line_item(self, line_item: LineItem, now_ms: int) -> LineItemRow:
+        """Add or replace a line item."""
+        self.line_items[line_item.id] = line_item
+        self._offers = None
+        return LineItemRow(line_item.id, line_item.advertiser, line_item.model_dump_json(exclude_none=True), now_ms)
+
+    def keep_creative(self, creative: Creative, now_ms: int) -> CreativeRow:
+        """Add or replace a creative.
+
+        Raises:
+            OpenSlotError: `CREATIVE_REFUSED` if these bytes are another advertiser's or were revoked.
+        """
+        before = self.creatives.get(creative.sha256, creative)
+        if before.advertiser != creative.advertiser:
+            raise OpenSlotError(Code.CREATIVE_REFUSED, "these bytes belong to another advertiser", where="sha256")
+        if before.revoked and not creative.revoked:
+            raise OpenSlotError(Code.CREATIVE_REFUSED, "it was revoked", where="sha256")
+        self.creatives[creative.sha256] = creative
+        self._offers = None
+        return CreativeRow(creative.sha256, creative.advertiser, creative.model_dump_json(exclude_none=True), now_ms)
+
+    def campaign(self, campaign: str) -> Campaign:
+        """Return a campaign; raises `CAMPAIGN_UNKNOWN`."""
+        return _find(self.campaigns, campaign, Code.CAMPAIGN_UNKNOWN)
+
+    def line_item(self, line_item: str) -> LineItem:
+        """Return a line item; raises `LINE_ITEM_UNKNOWN`."""
+        return _find(self.line_items, line_item, Code.LINE_ITEM_UNKNOWN)
+
+    def creative(self, sha256: str) -> Creative:
+        """Return a creative; raises `CREATIVE_UNKNOWN`."""
+        return _find(self.creatives, sha256, Code.CREATIVE_UNKNOWN)
+
+    def admit(self, draft: LineItemDraft, line_item: str, now_ms: int) -> LineItem:
+        """Return the line item that `draft` makes.
+
+        Raises:
+            OpenSlotError: `CAMPAIGN_UNKNOWN`, or `LINE_ITEM_INVALID` naming the field.
+        """
+        campaign = self.campaign(draft.campaign)
+        for index, sha256 in enumerate(draft.creatives):
+            creative = self.creatives.get(sha256)
+            if creative is None or creative.advertiser != campaign.advertiser or creative.revoked:
+                detail = "no creative of this advertiser that may be shown has this hash"
+                raise OpenSlotError(Code.LINE_ITEM_INVALID, detail, where=f"creatives/{index}")
+        if draft.to_ms <= now_ms:
+            raise OpenSlotError(Code.LINE_ITEM_INVALID, "the flight is already over", where="to_ms")
+        return LineItem(**dict(draft), id=line_item, advertiser=campaign.advertiser)
+
+    def step(self, record: SomeRecord, status: Status) -> SomeRecord:
+        """Return a campaign or line item in its next status; raises `INVALID` for a step the table lacks."""
+        check_transition(getattr(record, "status"), status)  # noqa: B009  both kinds have one
+        return record.model_copy(update={"status": status})
+
+    def _offer(self, line_item: LineItem) -> Offer | None:
+        if line_item.status != "active" or self.campaigns[line_item.campaign].status != "active":
+            return None
+        creatives = (self.creatives[sha256] for sha256 in line_item.creatives)
+        shown = tuple(creative for creative in creatives if not creative.revoked)
+        return Offer(line_item, shown) if shown else None
+
+
+def _find(records: dict[str, SomeRecord], name: str, code: Code) -> SomeRecord:
+    try:
+        return records[name]
+    except KeyError:
+        raise OpenSlotError(code, name) from None

@@ -1,0 +1,60 @@
+"""Which accounts each kind of lot moves money between. See the picture in `ledger`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from openslot_server.impressions.ledger import Funded, Posting, Settled
+from openslot_spec.tickets import Ticket
+
+__all__ = ["account", "funded", "merge", "released", "reserved", "settled"]
+
+PPM = 1_000_000
+
+
+def account(*words: str) -> str:
+    """Return the account's name: its kind, whose it is, its currency. Ids and currencies hold no space."""
+    return " ".join(words)
+
+
+def funded(lot: Funded, advertiser: str) -> tuple[Posting, ...]:
+    """Return what a budget's growth moves."""
+    return (
+        (account("funding", advertiser, lot.currency), -lot.micros),
+        (account("budget", lot.line_item, lot.currency), lot.micros),
+    )
+
+
+def reserved(line_item: str, currency: str, micros: int) -> tuple[Posting, ...]:
+    """Return what a reservation moves."""
+    return (
+        (account("budget", line_item, currency), -micros),
+        (account("reserved", line_item, currency), micros),
+    )
+
+
+def released(line_item: str, currency: str, micros: int) -> tuple[Posting, ...]:
+    """Return what a reservation that is let go moves."""
+    return reserved(line_item, currency, -micros)
+
+
+def settled(ticket: Ticket, lot: Settled, platform_fee_ppm: int) -> tuple[Posting, ...]:
+    """Return what paid impressions move; the fee is of the price of one, rounded down, so batches do not matter."""
+    paid = lot.from_reserved + lot.from_budget
+    price, currency = ticket.price_micros, ticket.currency
+    fee = price * platform_fee_ppm // PPM
+    return (
+        (account("reserved", ticket.line_item, currency), -lot.from_reserved * price),
+        (account("budget", ticket.line_item, currency), -lot.from_budget * price),
+        (account("payable", ticket.world, ticket.slot, currency), paid * (price - fee)),
+        (account("fee", ticket.world, ticket.slot, currency), paid * fee),
+    )
+
+
+def merge(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """Return one posting per account, sorted, those of nothing left out."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    for name, micros in postings:
+        sums[name] += micros
+    return tuple(sorted((name, micros) for name, micros in sums.items() if micros))

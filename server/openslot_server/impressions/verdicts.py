@@ -1,0 +1,110 @@
+"""A verdict for every event of a batch, from its own figures and its ticket's terms, with whole arrays at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_spec.errors import Code
+from openslot_spec.exposures import EventKind, ExposureColumns
+from openslot_spec.profiles import profile
+from openslot_spec.tickets import Ticket
+
+__all__ = ["CODES", "Terms", "Verdict", "Verdicts", "judge", "terms_of"]
+
+Verdicts = NDArray[np.uint8]
+
+
+class Verdict(IntEnum):
+    """What became of an event; kept as one byte."""
+
+    VALID = 0
+    FREE = 1
+    """A valid viewable event for which there was no money left: delivered free."""
+    DUPLICATE = 2
+    TICKET_INVALID = 3
+    TICKET_EXPIRED = 4
+    TICKET_FOREIGN = 5
+    OUT_OF_RANGE = 6
+
+
+CODES: dict[Verdict, Code] = {
+    Verdict.DUPLICATE: Code.EVENT_DUPLICATE,
+    Verdict.TICKET_INVALID: Code.TICKET_INVALID,
+    Verdict.TICKET_EXPIRED: Code.TICKET_EXPIRED,
+    Verdict.TICKET_FOREIGN: Code.TICKET_FOREIGN,
+    Verdict.OUT_OF_RANGE: Code.EVENT_OUT_OF_RANGE,
+}
+"""The refusals, as the acknowledgement names them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What the tickets of a batch promise: arrays of one entry per ticket."""
+
+    verdict: Verdicts
+    issued_ms: NDArray[np.int64]
+    expires_ms: NDArray[np.int64]
+    duration_ms: NDArray[np.int64]
+    cumulative: NDArray[np.bool_]
+    visible_fraction_min: NDArray[np.float32]
+    coverage_min: NDArray[np.float32]
+    angle_max_deg: NDArray[np.float32]
+
+
+def terms_of(tickets: Sequence[Ticket | Verdict]) -> Terms:
+    """Return the terms of tickets; for one that is refused already, its verdict and zeros."""
+    issued = [(ticket.issued_ms, ticket.expires_ms) if isinstance(ticket, Ticket) else (0, 0) for ticket in tickets]
+    asked = [profile(ticket.profile) if isinstance(ticket, Ticket) else None for ticket in tickets]
+    return Terms(
+        verdict=np.array([Verdict.VALID if isinstance(ticket, Ticket) else ticket for ticket in tickets], np.uint8),
+        issued_ms=np.array([start for start, _ in issued], np.int64),
+        expires_ms=np.array([end for _, end in issued], np.int64),
+        duration_ms=np.array([one.duration_ms if one else 0 for one in asked], np.int64),
+        cumulative=np.array([one is not None and one.cumulative for one in asked]),
+        visible_fraction_min=np.array([one.visible_fraction_min if one else 0 for one in asked], np.float32),
+        coverage_min=np.array([one.coverage_min if one else 0 for one in asked], np.float32),
+        angle_max_deg=np.array([one.angle_max_deg if one else 0 for one in asked], np.float32),
+    )
+
+
+def judge(columns: ExposureColumns, terms: Terms, now_ms: int, skew_ms: int) -> Verdicts:
+    """Return a verdict per event, duplicates apart; the first rule that is broken names it.
+
+    An end may come after its ticket expired, for the view began before; what is paid for may not.
+    """
+    ticket = columns.ticket
+    verdicts = terms.verdict[ticket]
+    paid = columns.kind != EventKind.END
+    expired = paid & (columns.at_ms > terms.expires_ms[ticket] + skew_ms)
+    early = columns.at_ms < terms.issued_ms[ticket] - skew_ms
+    future = columns.at_ms > now_ms + skew_ms
+    _refuse(verdicts, expired, Verdict.TICKET_EXPIRED)
+    _refuse(verdicts, early | future | _unproven(columns, terms, skew_ms), Verdict.OUT_OF_RANGE)
+    return verdicts
+
+
+def _unproven(columns: ExposureColumns, terms: Terms, skew_ms: int) -> NDArray[np.bool_]:
+    """Return which events call themselves viewable while their own figures do not say so.
+
+    Means over passing samples pass too. They are compared as float32: rounding keeps the order of two numbers but may
+    join them, so the bounds are inclusive here whatever the profile says.
+    """
+    ticket = columns.ticket
+    time_ms = np.where(terms.cumulative[ticket], columns.cumulative_ms, columns.continuous_ms)
+    proven = (
+        (time_ms >= terms.duration_ms[ticket])
+        & (columns.visible_fraction >= terms.visible_fraction_min[ticket])
+        & (columns.coverage >= terms.coverage_min[ticket])
+        & (columns.angle_deg <= terms.angle_max_deg[ticket])
+        & (columns.at_ms - time_ms >= terms.issued_ms[ticket] - skew_ms)
+    )
+    return np.asarray((columns.kind == EventKind.VIEWABLE) & ~proven)
+
+
+def _refuse(verdicts: Verdicts, broken: NDArray[np.bool_], verdict: Verdict) -> None:
+    verdicts[broken & (verdicts == Verdict.VALID)] = verdict

@@ -1,0 +1,118 @@
+"""The server's rooms together: made from what the store holds, and swept as time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from openslot_server.catalogue import Catalogue
+from openslot_server.config import MAX_PLACEMENT_MS, Settings
+from openslot_server.demand.budgets import Budgets
+from openslot_server.demand.decide import Decider, TicketKeys
+from openslot_server.demand.orders import OrderBook
+from openslot_server.impressions.intake import Intake, Policy
+from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Released
+from openslot_server.impressions.postings import merge, released
+from openslot_server.impressions.verify import verify
+from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, make_token, new_key
+from openslot_server.sessions import Sessions
+from openslot_server.storage.store import (
+    BatchRow,
+    CampaignRow,
+    CreativeRow,
+    HeadRow,
+    KeyRow,
+    LedgerRow,
+    LineItemRow,
+    Row,
+    SessionRow,
+    SlotRow,
+    Store,
+    TicketKeyRow,
+)
+
+__all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Every room's state."""
+
+    sessions: Sessions
+    catalogue: Catalogue
+    orders: OrderBook
+    budgets: Budgets
+    ledger: Ledger
+    intake: Intake
+    decider: Decider
+
+
+def first_rows(store: Store, settings: Settings, now_ms: int, entropy: Entropy) -> tuple[list[Row], str | None]:
+    """Return what a new database lacks, and the operator's key if one was made (it is shown once)."""
+    rows: list[Row] = []
+    if not ticket_secrets(store):
+        rows.append(TicketKeyRow(entropy(4), entropy(32), now_ms))
+    if settings.operator_key:
+        rows.append(new_key(settings.operator_key, "operator", "operator", now_ms))
+        return rows, None
+    if Keyring(store.load(KeyRow)).has_operator():
+        return rows, None
+    token = make_token("operator", entropy(TOKEN_ENTROPY_BYTES))
+    return [*rows, new_key(token, "operator", "operator", now_ms)], token
+
+
+def ticket_secrets(store: Store) -> dict[bytes, bytes]:
+    """Return the secrets that sign tickets, by key id, the newest last."""
+    return {row.key_id: row.secret for row in store.load(TicketKeyRow)}
+
+
+def open_rooms(store: Store, settings: Settings, now_ms: int, entropy: Entropy) -> Rooms:
+    """Return the rooms as the last durable rows left them; raises `LEDGER_BROKEN` if the books do not hold."""
+    head = next(store.load(HeadRow), None)
+    books = verify(store.load(LedgerRow), head)
+    secrets = ticket_secrets(store)
+    orders = OrderBook()
+    for kind in (CampaignRow, LineItemRow, CreativeRow):
+        orders.load(store.load(kind))
+    catalogue = Catalogue(settings.limits.slots_per_world, store.load(SlotRow))
+    policy = Policy(settings.skew_ms, settings.late_ms, settings.platform_fee_ppm)
+    rooms = Rooms(
+        sessions=Sessions(store.load(SessionRow)),
+        catalogue=catalogue,
+        orders=orders,
+        budgets=books.budgets,
+        ledger=books.ledger,
+        intake=Intake(books.budgets, books.ledger, secrets, policy),
+        decider=Decider(
+            catalogue,
+            orders,
+            books.budgets,
+            books.ledger,
+            TicketKeys(secrets, list(secrets)[-1]),
+            entropy,
+            settings.placement_ms,
+            settings.settle_grace_ms,
+        ),
+    )
+    oldest_ms = now_ms - settings.late_ms - settings.settle_grace_ms - MAX_PLACEMENT_MS
+    rooms.intake.load(row for row in store.load(BatchRow) if row.at_ms >= oldest_ms)
+    return rooms
+
+
+def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
+    """Release what expired placements still hold, and forget those for which no event is taken any more."""
+    rows: list[Row] = []
+    lots = tuple(rooms.budgets.release_due(now_ms))
+    if lots:
+        postings = merge(posting for lot in lots for posting in _released(rooms.budgets, lot))
+        rows += rooms.ledger.append(Entry(Kind.RELEASE, now_ms, "", postings, lots))
+    rooms.intake.forget(rooms.budgets.forget_due(now_ms - late_ms), now_ms - late_ms)
+    return rows
+
+
+def _released(budgets: Budgets, lot: Released) -> tuple[Posting, ...]:
+    claim = budgets.placements[lot.placement]
+    currency = budgets.line_items[claim.line_item].currency
+    return released(claim.line_item, currency, lot.viewers * claim.price_micros)
