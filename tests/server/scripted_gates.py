@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 ACCEPTED = (
-    b'{"accepted": true, "stats": {"tier": "S", "triangles": 2, "animated": false,'
-    b' "bounds": {"low": [0, 0, 0], "high": [2, 1, 0]}}}'
+    b'{"accepted": true, "stats": {"tier": "S", "triangles": 2, "draws": 1, "animated": false, "size": [2, 1, 0]}}'
 )
 
 
@@ -61,7 +60,7 @@ BEHAVIOURS: dict[str, Callable[[bytes, str], bytes]] = {
     "exit": lambda _, __: sys.exit(0),
     "flood": lambda data, _: bytes(int(data)),
     "half": lambda _, __: ACCEPTED[:-4],
-    "lie": lambda _, __: ACCEPTED.replace(b"}}}", b'}}, "admin": true}'),
+    "lie": lambda _, __: ACCEPTED.replace(b"}}", b'}, "admin": true}'),
     "contradict": lambda _, __: b'{"accepted": false}',
     "read": lambda _, __: _attempt(lambda: Path(__file__).read_bytes()),
     "write": lambda data, _: _attempt(lambda: Path(data.decode()).write_bytes(b"x")),

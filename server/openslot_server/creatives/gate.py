@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import get_args
 
-from openslot_gltf import Document, check
 from openslot_gltf import Finding as GltfFinding
-from openslot_gltf.bounds import content_bounds
-from openslot_gltf.geometry import scene_geometry
-from openslot_server.creatives.verdict import MAX_TEXT, Box, Finding, Stats, Tier, Verdict
+from openslot_gltf import check
+from openslot_gltf.budget import Stats as GltfStats
+from openslot_server.creatives.verdict import MAX_TEXT, Finding, Stats, Tier, Verdict
 
 __all__ = ["examine"]
 
@@ -17,17 +16,17 @@ def examine(data: bytes, tier: str) -> bytes:
     """Return the JSON of the `Verdict` on `data` under the budget of `tier`."""
     checked = check(data, tier)
     findings = tuple(_finding(finding) for finding in checked.findings)
-    stats = None if checked.document is None else _stats(checked.document, data)
+    stats = _stats(checked.stats, data) if checked.accepted and checked.stats else None
     return Verdict(accepted=checked.accepted, findings=findings, stats=stats).model_dump_json().encode()
 
 
-def _stats(document: Document, data: bytes) -> Stats:
-    bounds = content_bounds(document)
+def _stats(counted: GltfStats, data: bytes) -> Stats:
     return Stats(
-        tier=next(name for name in get_args(Tier) if check(data, name).accepted),
-        triangles=len(scene_geometry(document).triangles),
-        animated=bool(document.array("animations")),
-        bounds=Box(low=tuple(bounds.low.tolist()), high=tuple(bounds.high.tolist())),
+        tier=next(tier for tier in get_args(Tier) if check(data, tier).accepted),
+        triangles=counted.triangles,
+        draws=counted.draws,
+        animated=counted.animations > 0,
+        size=counted.size_m,
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from openslot_spec.records import Record, Vec3
 
-__all__ = ["MAX_FINDINGS", "MAX_TEXT", "Box", "Finding", "SandboxFault", "Stats", "Tier", "Verdict"]
+__all__ = ["MAX_FINDINGS", "MAX_TEXT", "Finding", "SandboxFault", "Stats", "Tier", "Verdict"]
 
 MAX_FINDINGS = 101
 """The gate stops at 100 and adds the first error if none was among them."""
@@ -45,22 +45,16 @@ class Finding(Record):
     message: Annotated[str, Field(max_length=MAX_TEXT)]
 
 
-class Box(Record):
-    """The space a creative takes in its own frame, metres, animation included."""
-
-    low: Vec3
-    high: Vec3
-
-
 class Stats(Record):
-    """What a creative costs to draw and the space it takes."""
+    """What a creative costs to draw and the space it takes: its default scene, instances counted."""
 
     tier: Tier
     """The smallest whose budget it keeps."""
     triangles: Count
-    """Of the default scene, instances counted."""
+    draws: Count
     animated: bool
-    bounds: Box
+    size: Vec3
+    """Width, height and depth of its box at rest, metres."""
 
 
 class Verdict(Record):

@@ -1,0 +1,62 @@
+"""From untrusted bytes to an approved creative: gate, then library. What the gate saw is what the library keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from openslot_gltf import TIERS
+from openslot_server.creatives.library import Library
+from openslot_server.creatives.sandbox import Sandbox
+from openslot_server.creatives.verdict import Finding, Stats, Tier, Verdict
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["Approved", "Intake", "RefusedCreativeError", "limit_bytes"]
+
+
+def limit_bytes(tier: Tier) -> int:
+    """Return the size of the largest file that `tier` takes."""
+    return TIERS[tier].file_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A creative that may be shown, durable in the library."""
+
+    sha256: str
+    size_bytes: int
+    stats: Stats
+    findings: tuple[Finding, ...]
+    """What was repaired, and what is worth knowing."""
+
+
+class Intake:
+    """The way of every upload."""
+
+    def __init__(self, sandbox: Sandbox, library: Library) -> None:
+        self._sandbox = sandbox
+        self._library = library
+
+    async def take(self, data: bytes, tier: Tier) -> Approved:
+        """Return the creative in `data` once it is approved and durable.
+
+        Raises:
+            OpenSlotError: `CREATIVE_TOO_LARGE`, `RefusedCreativeError`, `RATE_LIMITED`, or `STORAGE_FAILED`; in each
+                case nothing is kept.
+        """
+        if len(data) > limit_bytes(tier):
+            raise OpenSlotError(Code.CREATIVE_TOO_LARGE, f"{len(data)} bytes, tier {tier}: {limit_bytes(tier)}")
+        verdict = await self._sandbox.check(data, tier)
+        if verdict.stats is None:
+            raise RefusedCreativeError(verdict)
+        sha256 = await asyncio.to_thread(self._library.put, data)
+        return Approved(sha256, len(data), verdict.stats, verdict.findings)
+
+
+class RefusedCreativeError(OpenSlotError):
+    """`CREATIVE_REFUSED` with all that the gate found, so that an advertiser can mend it at once."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        first = verdict.first_error()
+        super().__init__(Code.CREATIVE_REFUSED, f"{first.code}: {first.message}", where=first.pointer)
+        self.findings = verdict.findings

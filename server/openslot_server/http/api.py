@@ -1,0 +1,204 @@
+"""The REST API for people and programs: creatives, campaigns, line items, accounts, slots.
+
+`OPERATIONS` is the whole of it; `/openapi.json` is written from the same table. A creative is uploaded as the plain
+bytes of its GLB, with what is said of it in the query string: nothing has to be unpacked before its size is known.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from openslot_server.creatives.intake import Approved, limit_bytes
+from openslot_server.demand.model import Campaign, CampaignDraft, Creative, LineItem, LineItemDraft
+from openslot_server.http.bodies import read_body
+from openslot_server.http.openapi import document
+from openslot_server.http.records import (
+    MODEL_MEDIA,
+    Account,
+    AccountPage,
+    CampaignPage,
+    CreativePage,
+    Empty,
+    KeyAnswer,
+    KeyDraft,
+    LineItemPage,
+    Page,
+    RevokeQuery,
+    SlotPage,
+    SlotQuery,
+    StatusChange,
+    Upload,
+    UploadAnswer,
+    UploadQuery,
+)
+from openslot_server.http.routes import Call, operation, page_of, routes
+from openslot_server.keys import Principal, Role
+from openslot_spec.errors import Code, OpenSlotError
+
+__all__ = ["OPERATIONS", "api_routes"]
+
+
+async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
+    """Upload a creative: the bytes of a GLB.
+
+    They are examined in a sandbox and kept by their sha-256; the same bytes again are the same creative. A refused file
+    is answered with `creative.refused` and all findings, and nothing is kept.
+    """
+    said = call.query
+    advertiser = _account(call.principal, "advertiser", said.advertiser)
+    data = await read_body(call.request, MODEL_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
+    approved = await call.intake.take(data, said.tier)
+    creative = await call.server.register_creative(call.principal, _creative(approved, said, advertiser))
+    return UploadAnswer(
+        creative=creative,
+        url=creative.ref().url,
+        triangles=approved.stats.triangles,
+        draws=approved.stats.draws,
+        findings=approved.findings,
+    )
+
+
+async def list_creatives(call: Call[Page, Empty]) -> CreativePage:
+    """List the account's creatives, revoked ones too."""
+    items, after = page_of(call.server.creatives(call.principal), lambda creative: creative.sha256, call.query)
+    return CreativePage(items=items, next=after)
+
+
+async def show_creative(call: Call[Empty, Empty]) -> Creative:
+    """Show one creative."""
+    creative = call.server.creative(call.path["sha256"])
+    call.principal.require_account("advertiser", creative.advertiser)
+    return creative
+
+
+async def revoke_creative(call: Call[RevokeQuery, Empty]) -> Creative:
+    """Withdraw a creative for good: it is taken off every connected world's screens and no longer served."""
+    return await call.server.revoke_creative(call.principal, call.path["sha256"], call.query.reason)
+
+
+async def create_campaign(call: Call[Empty, CampaignDraft]) -> Campaign:
+    """Create a campaign, which groups line items that run and pause together."""
+    return await call.server.create_campaign(call.principal, call.body)
+
+
+async def list_campaigns(call: Call[Page, Empty]) -> CampaignPage:
+    """List the account's campaigns."""
+    items, after = page_of(call.server.campaigns(call.principal), lambda campaign: campaign.id, call.query)
+    return CampaignPage(items=items, next=after)
+
+
+async def set_campaign_status(call: Call[Empty, StatusChange]) -> Campaign:
+    """Pause, activate or complete a campaign."""
+    return await call.server.set_campaign_status(call.principal, call.path["id"], call.body.status)
+
+
+async def create_line_item(call: Call[Empty, LineItemDraft]) -> LineItem:
+    """Create a line item: creatives, a price, a budget and a flight. Its budget is booked in the ledger."""
+    return await call.server.create_line_item(call.principal, call.body)
+
+
+async def list_line_items(call: Call[Page, Empty]) -> LineItemPage:
+    """List the account's line items."""
+    items, after = page_of(call.server.line_items(call.principal), lambda item: item.id, call.query)
+    return LineItemPage(items=items, next=after)
+
+
+async def set_line_item_status(call: Call[Empty, StatusChange]) -> LineItem:
+    """Pause, activate or complete a line item."""
+    return await call.server.set_line_item_status(call.principal, call.path["id"], call.body.status)
+
+
+async def list_worlds(call: Call[Page, Empty]) -> AccountPage:
+    """List the worlds that have registered slots."""
+    items, after = page_of(call.server.worlds(call.principal), str, call.query)
+    return AccountPage(items=tuple(Account(id=world) for world in items), next=after)
+
+
+async def open_world(call: Call[Empty, Account]) -> KeyAnswer:
+    """Open a world's account and give its key."""
+    return await _new_key(call, "world", call.body.id)
+
+
+async def open_advertiser(call: Call[Empty, Account]) -> KeyAnswer:
+    """Open an advertiser's account and give its key."""
+    return await _new_key(call, "advertiser", call.body.id)
+
+
+async def create_key(call: Call[Empty, KeyDraft]) -> KeyAnswer:
+    """Give an account one more key."""
+    return await _new_key(call, call.body.role, call.body.account)
+
+
+async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
+    """List a world's slots as registered over the socket."""
+    world = _account(call.principal, "world", call.query.world)
+    items, after = page_of(call.server.slots(call.principal, world), lambda slot: slot.id, call.query)
+    return SlotPage(items=items, next=after)
+
+
+ADVERTISER: tuple[Role, ...] = ("advertiser",)
+WORLD: tuple[Role, ...] = ("world",)
+OPERATOR: tuple[Role, ...] = ()
+OPERATIONS = (
+    operation("POST", "/v1/creatives", ADVERTISER, upload_creative, status=201),
+    operation("GET", "/v1/creatives", ADVERTISER, list_creatives),
+    operation("GET", "/v1/creatives/{sha256}", ADVERTISER, show_creative),
+    operation("DELETE", "/v1/creatives/{sha256}", ADVERTISER, revoke_creative),
+    operation("POST", "/v1/campaigns", ADVERTISER, create_campaign, status=201),
+    operation("GET", "/v1/campaigns", ADVERTISER, list_campaigns),
+    operation("PATCH", "/v1/campaigns/{id}", ADVERTISER, set_campaign_status),
+    operation("POST", "/v1/line-items", ADVERTISER, create_line_item, status=201),
+    operation("GET", "/v1/line-items", ADVERTISER, list_line_items),
+    operation("PATCH", "/v1/line-items/{id}", ADVERTISER, set_line_item_status),
+    operation("GET", "/v1/worlds", WORLD, list_worlds),
+    operation("POST", "/v1/worlds", OPERATOR, open_world, status=201),
+    operation("POST", "/v1/advertisers", OPERATOR, open_advertiser, status=201),
+    operation("POST", "/v1/keys", OPERATOR, create_key, status=201),
+    operation("GET", "/v1/slots", WORLD, list_slots),
+)
+
+
+def api_routes() -> list[Route]:
+    """Return the routes of all operations and of their description.
+
+    The application holds `state.server` and `state.intake`, and `errors.HANDLERS` as its exception handlers.
+    """
+    description = document(OPERATIONS)
+
+    async def describe(_: Request) -> Response:
+        return JSONResponse(description)
+
+    return [*routes(OPERATIONS), Route("/openapi.json", describe, methods=["GET"])]
+
+
+def _account(principal: Principal, role: Role, named: str | None) -> str:
+    """Return the account that a request is about: the key's own, unless an operator names another."""
+    if named is None and principal.role == "operator":
+        raise OpenSlotError(Code.INVALID, f"an operator names the {role}", where=f"?{role}")
+    account = named or principal.account
+    principal.require_account(role, account)
+    return account
+
+
+def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creative:
+    return Creative(
+        sha256=approved.sha256,
+        media_type=MODEL_MEDIA,
+        size_bytes=approved.size_bytes,
+        advertiser=advertiser,
+        label=said.label,
+        landing_url=said.landing_url,
+        tier=approved.stats.tier,
+        size=approved.stats.size,
+        animated=approved.stats.animated,
+        categories=said.categories,
+    )
+
+
+async def _new_key(call: Call[Any, Any], role: Role, account: str) -> KeyAnswer:
+    key = await call.server.add_key(call.principal, role, account)
+    return KeyAnswer(role=role, account=account, key=key)

@@ -1,0 +1,157 @@
+"""What the REST API takes and gives, beside the records of the rooms themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field, field_validator
+
+from openslot_server.creatives.verdict import Finding, Tier
+from openslot_server.demand.model import Campaign, Category, Creative, LineItem, Status
+from openslot_server.keys import Role
+from openslot_spec.creatives import HttpUrl
+from openslot_spec.records import Id, Record
+from openslot_spec.slots import MediaType, Slot
+
+__all__ = [
+    "MODEL_MEDIA",
+    "Account",
+    "AccountPage",
+    "CampaignPage",
+    "CreativePage",
+    "Empty",
+    "KeyAnswer",
+    "KeyDraft",
+    "LineItemPage",
+    "Page",
+    "RevokeQuery",
+    "SlotPage",
+    "SlotQuery",
+    "StatusChange",
+    "Upload",
+    "UploadAnswer",
+    "UploadQuery",
+]
+
+MODEL_MEDIA: Final[MediaType] = "model/gltf-binary"
+
+
+class Empty(Record):
+    """No field at all."""
+
+
+class Upload(Record):
+    """Stands for a body of bytes, which its handler reads for itself."""
+
+
+class Page(Record):
+    """Which part of a list: sorted by name, `limit` items after the one called `after`."""
+
+    after: Annotated[str, Field(max_length=128)] = ""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class UploadQuery(Record):
+    """What is said of a creative beside its bytes."""
+
+    label: Annotated[str, Field(min_length=1, max_length=120)]
+    """The disclosure that is always shown with it, such as `Ad · Aurora Coffee`."""
+    landing_url: HttpUrl | None = None
+    tier: Tier = "M"
+    """The budget it must keep; `L` reaches only slots that accept it."""
+    categories: Annotated[tuple[Category, ...], Field(strict=False, max_length=16)] = ()
+    """IAB content categories, separated by commas."""
+    advertiser: Id | None = None
+    """Left out: the one whose key it is; an operator must name one."""
+
+    @field_validator("categories", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+class UploadAnswer(Record):
+    """An approved creative, what it costs to draw, and what the gate repaired or advises."""
+
+    creative: Creative
+    url: str
+    """Where its bytes are served from now on, never changed."""
+    triangles: int
+    draws: int
+    findings: tuple[Finding, ...]
+
+
+class CreativePage(Record):
+    """Creatives by sha-256."""
+
+    items: tuple[Creative, ...]
+    next: str | None = None
+    """Give it as `after` to go on."""
+
+
+class RevokeQuery(Record):
+    """Why a creative is withdrawn; worlds are told."""
+
+    reason: Annotated[str, Field(max_length=1000)] = ""
+
+
+class CampaignPage(Record):
+    """Campaigns by id."""
+
+    items: tuple[Campaign, ...]
+    next: str | None = None
+
+
+class LineItemPage(Record):
+    """Line items by id."""
+
+    items: tuple[LineItem, ...]
+    next: str | None = None
+
+
+class StatusChange(Record):
+    """The status asked for; completed is the end."""
+
+    status: Status
+
+
+class Account(Record):
+    """A world or an advertiser, by the name its records carry."""
+
+    id: Id
+
+
+class AccountPage(Record):
+    """Accounts by name."""
+
+    items: tuple[Account, ...]
+    next: str | None = None
+
+
+class KeyDraft(Record):
+    """For whom a key is asked."""
+
+    role: Role
+    account: Id
+
+
+class KeyAnswer(Record):
+    """A new API key. It is shown this once."""
+
+    role: Role
+    account: Id
+    key: str
+
+
+class SlotQuery(Page):
+    """Whose slots."""
+
+    world: Id | None = None
+    """Left out: the world whose key it is; an operator must name one."""
+
+
+class SlotPage(Record):
+    """Slots by id."""
+
+    items: tuple[Slot, ...]
+    next: str | None = None
