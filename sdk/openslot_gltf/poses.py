@@ -44,8 +44,10 @@ def clip_times(animation: Json, elements: Elements) -> Floats:
     Between keys a rotation bulges out of the straight line, most of all in the middle.
     """
     inputs = {sampler["input"] for sampler in animation["samplers"]}
-    keys = np.unique(np.concatenate([elements.raw(accessor)[:, 0] for accessor in sorted(inputs)]).astype(np.float64))
-    return np.unique(np.concatenate([keys, (keys[1:] + keys[:-1]) / 2]))
+    keys = np.sort(np.concatenate([elements.raw(accessor)[:, 0] for accessor in sorted(inputs)]).astype(np.float64))
+    # Not np.unique: it imports numpy.ma on first use, and a sandboxed reader may open no file.
+    keys = keys[np.append(True, keys[1:] > keys[:-1])]
+    return np.sort(np.concatenate([keys, (keys[1:] + keys[:-1]) / 2]))
 
 
 def poses_of(document: Document, elements: Elements, animation: Json) -> Poses:
