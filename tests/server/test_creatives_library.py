@@ -2,7 +2,6 @@ import hashlib
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -40,15 +39,18 @@ def code_of(library: Library, sha256: str) -> Code:
     return refused.value.code
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.binary(max_size=2000))
-def test_what_was_put_is_read(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        library = Library(Path(folder))
-        sha256 = library.put(data)
-        assert sha256 == hashlib.sha256(data).hexdigest()
-        assert library.read(sha256) == data
-        assert Library(Path(folder)).read(sha256) == data
+def test_what_was_put_is_read(library: Library, tmp_path: Path) -> None:
+    kept = {}
+
+    @settings(max_examples=50)
+    @given(st.binary(max_size=2000))
+    def hold(data: bytes) -> None:
+        kept[library.put(data)] = data
+
+    hold()
+    again = Library(tmp_path)
+    assert all(hashlib.sha256(data).hexdigest() == sha256 for sha256, data in kept.items())
+    assert all(again.read(sha256) == data for sha256, data in kept.items())
 
 
 def test_the_same_bytes_are_kept_once(library: Library, tmp_path: Path) -> None:

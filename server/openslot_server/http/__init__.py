@@ -1,0 +1,1 @@
+"""The server's edge: REST, assets, the socket, and the refusals they share."""
