@@ -6,6 +6,9 @@ bytes of its GLB, with what is said of it in the query string: nothing has to be
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
 from typing import Any
 
 from starlette.requests import Request
@@ -27,6 +30,7 @@ from openslot_server.http.records import (
     KeyDraft,
     LineItemPage,
     Page,
+    ReportQuery,
     RevokeQuery,
     SlotPage,
     SlotQuery,
@@ -37,6 +41,8 @@ from openslot_server.http.records import (
 )
 from openslot_server.http.routes import Call, operation, page_of, routes
 from openslot_server.keys import Principal, Role
+from openslot_server.reports.queries import Dimension, Report, recount
+from openslot_server.reports.tables import csv_rows
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["OPERATIONS", "api_routes"]
@@ -140,8 +146,25 @@ async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
     return SlotPage(items=items, next=after)
 
 
+async def make_report(call: Call[ReportQuery, Empty]) -> Report | Response:
+    """Recount the ledger and the stored events: an account's own figures, an operator's all of them."""
+    mine = DIMENSIONS[call.principal.role]
+    by = call.query.by or mine[0]
+    if by not in mine:
+        raise OpenSlotError(Code.ROLE_FORBIDDEN, f"this role's reports are by {' or '.join(mine)}", where="?by")
+    server, only = call.server, None if call.principal.role == "operator" else call.principal.account
+    report = await asyncio.to_thread(recount, server.store, server.settings.currency, by, only)
+    return _csv(report) if call.query.format == "csv" else report
+
+
+DIMENSIONS: dict[Role, tuple[Dimension, ...]] = {
+    "world": ("slot", "world"),
+    "advertiser": ("line_item", "advertiser"),
+    "operator": ("slot", "world", "line_item", "advertiser"),
+}
 ADVERTISER: tuple[Role, ...] = ("advertiser",)
 WORLD: tuple[Role, ...] = ("world",)
+EVERYONE: tuple[Role, ...] = ("world", "advertiser")
 OPERATOR: tuple[Role, ...] = ()
 OPERATIONS = (
     operation("POST", "/v1/creatives", ADVERTISER, upload_creative, status=201),
@@ -159,6 +182,7 @@ OPERATIONS = (
     operation("POST", "/v1/advertisers", OPERATOR, open_advertiser, status=201),
     operation("POST", "/v1/keys", OPERATOR, create_key, status=201),
     operation("GET", "/v1/slots", WORLD, list_slots),
+    operation("GET", "/v1/reports", EVERYONE, make_report, other_media=("text/csv",)),
 )
 
 
@@ -202,3 +226,9 @@ def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creativ
 async def _new_key(call: Call[Any, Any], role: Role, account: str) -> KeyAnswer:
     key = await call.server.add_key(call.principal, role, account)
     return KeyAnswer(role=role, account=account, key=key)
+
+
+def _csv(report: Report) -> Response:
+    text = io.StringIO()
+    csv.writer(text).writerows(csv_rows(report))
+    return Response(text.getvalue(), media_type="text/csv", headers={"Cache-Control": "no-store"})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator
 
 from openslot_server.creatives.verdict import Finding, Tier
 from openslot_server.demand.model import Campaign, Category, Creative, LineItem, Status
 from openslot_server.keys import Role
+from openslot_server.reports.queries import Dimension
 from openslot_spec.creatives import HttpUrl
 from openslot_spec.records import Id, Record
 from openslot_spec.slots import MediaType, Slot
@@ -24,6 +25,7 @@ __all__ = [
     "KeyDraft",
     "LineItemPage",
     "Page",
+    "ReportQuery",
     "RevokeQuery",
     "SlotPage",
     "SlotQuery",
@@ -155,3 +157,11 @@ class SlotPage(Record):
 
     items: tuple[Slot, ...]
     next: str | None = None
+
+
+class ReportQuery(Record):
+    """Which report, and how it is written."""
+
+    by: Dimension | None = None
+    """A world's are by slot or world, an advertiser's by line item or advertiser; the first of them if left out."""
+    format: Literal["json", "csv"] = "json"
