@@ -78,8 +78,8 @@ class Live:
             "server": "up" if self.server_up else "down",
             "message": self.message,
             "worlds": [world.plain(self._rows(world.name)) for world in self.worlds.values()],
-            "totals": totals,
-            "funnel": self.report.get("funnel", {}),
+            "totals": {**totals, "currency": self.report.get("currency", "USD")},
+            "funnel": totals.get("funnel", {}),
             "agreement": {
                 "sdk_viewable": self.sdk_viewable,
                 "ledger_viewable": viewable,

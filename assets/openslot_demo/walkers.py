@@ -58,7 +58,8 @@ class Walker:
     @property
     def eye(self) -> Floats:
         """Where this person's eye is, world metres."""
-        return self.position + np.array((0.0, EYE_M, 0.0))
+        eye: Floats = self.position + np.array((0.0, EYE_M, 0.0))
+        return eye
 
     def step(self, dt_s: float) -> None:
         """Walk, pause or look about for `dt_s` seconds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["SENTENCES", "Code", "OpenSlotError"]
+__all__ = ["SENTENCES", "Code", "OpenSlotError", "exit_code"]
 
 
 class Code(StrEnum):
@@ -123,6 +123,19 @@ SENTENCES: dict[Code, str] = {
     Code.FILE_NOT_FOUND: "The file does not exist or cannot be read.",
     Code.LEDGER_BROKEN: "The ledger's chain or its balances do not hold; the error names the first bad record.",
 }
+
+
+ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED})
+UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.GLTF_NOT_READ, Code.CONFIG_INVALID, Code.MALFORMED})
+
+
+def exit_code(code: Code) -> int:
+    """Return what a command's process says when it ends with `code`.
+
+    1 the answer is no, or a check failed · 2 the input could not be read · 3 the place it runs in: a port in use, a
+    server away, a disk that fails.
+    """
+    return 3 if code in ENVIRONMENT else 2 if code in UNREAD else 1
 
 
 class OpenSlotError(Exception):

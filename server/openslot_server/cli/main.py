@@ -11,9 +11,9 @@ import sys
 import typer
 
 from openslot_server.cli import bench, creative, demo, measure, scene
-from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.errors import OpenSlotError, exit_code
 
-__all__ = ["app", "exit_code", "main"]
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     name="openslot",
@@ -28,14 +28,6 @@ app.command("measure")(measure.measure)
 app.command("exposure")(measure.exposure)
 app.command("bench")(bench.bench)
 app.command("demo", context_settings=demo.PASS_ON, add_help_option=False)(demo.demo)
-
-ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED})
-UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.GLTF_NOT_READ, Code.CONFIG_INVALID, Code.MALFORMED})
-
-
-def exit_code(code: Code) -> int:
-    """Return what the process says when a command ends with `code`."""
-    return 3 if code in ENVIRONMENT else 2 if code in UNREAD else 1
 
 
 def main() -> None:
