@@ -125,9 +125,9 @@ def _togo() -> tuple[bytes, tuple[Node, ...]]:
 def _cloud() -> tuple[bytes, tuple[Node, ...]]:
     canvas = Canvas(1024, 512, [(0.0, "#4aa8e0"), (0.6, "#9ed8f2"), (1.0, "#e8f7fb")])
     for x, y, size, color in (
-        (0.15, 0.15, 0.11, "#ffffff88"),
-        (0.86, 0.2, 0.15, "#ffffffaa"),
-        (0.55, 0.1, 0.07, "#ffffff77"),
+        (0.15, 0.15, 0.11, "#d3edf8"),
+        (0.86, 0.2, 0.15, "#e3f4fb"),
+        (0.55, 0.1, 0.07, "#c9e8f6"),
     ):
         canvas.cloud((x, y), size, color)
     for x, y, size, color in ((0.72, 0.86, 0.3, "#ffffff"), (0.95, 0.92, 0.24, "#f4fbfe"), (0.5, 0.97, 0.2, "#f4fbfe")):
@@ -181,9 +181,9 @@ def _round_trip() -> tuple[bytes, tuple[Node, ...]]:
     for x, y, r in zip(
         rng.uniform(0, 1, 60), rng.uniform(0.02, 0.78, 60), rng.uniform(0.0012, 0.0035, 60), strict=True
     ):
-        canvas.disc((float(x), float(y)), float(r), "#ffffffaa")
-    canvas.disc((0.5, 0.47), 0.3, "#8ff0e055", blur=0.05)
-    canvas.ring((0.5, 0.47), 0.315, 0.003, "#ffffff55")
+        canvas.disc((float(x), float(y)), float(r), "#e3f4fb")
+    canvas.disc((0.5, 0.475), 0.26, "#8ff0e055", blur=0.05)
+    canvas.ring((0.5, 0.475), 0.272, 0.003, "#ffffff55")
     canvas.text((0.5, 0.125), "TERN", 0.1, "#ffffff", weight=0.012, spacing=0.16, anchor="ms")
     canvas.text((0.5, 0.168), "AIRLINES", 0.03, "#bfe3ea", spacing=0.6, anchor="ms")
     canvas.text((0.5, 0.885), "Go round.", 0.085, "#ffffff", weight=0.006, anchor="ms")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from openslot_demo.worlds import arcade, gallery, plaza
 from openslot_demo.worlds.paths import WalkGraph, free_paths
-from openslot_demo.worlds.scenery import World, world_glb
+from openslot_demo.worlds.scenery import Board, World, world_glb
 
-__all__ = ["NAMES", "WalkGraph", "build_world", "free_paths", "title", "waypoints"]
+__all__ = ["NAMES", "Board", "WalkGraph", "boards", "build_world", "free_paths", "title", "waypoints"]
 
 _WORLDS: dict[str, tuple[str, Callable[[], World], WalkGraph]] = {
     "plaza": ("Plaza", plaza.build, plaza.WALK),
@@ -22,6 +22,11 @@ NAMES = tuple(_WORLDS)
 def build_world(name: str) -> bytes:
     """Return a demo world as a GLB; the same name gives the same bytes. An unknown name is a `KeyError`."""
     return world_glb(_WORLDS[name][1]())
+
+
+def boards(name: str) -> tuple[Board, ...]:
+    """Return a demo world's slots with their places, as the world was made with."""
+    return _WORLDS[name][1]().boards
 
 
 def title(name: str) -> str:

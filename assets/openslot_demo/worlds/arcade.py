@@ -27,7 +27,7 @@ from openslot_spec.records import Money
 
 __all__ = ["WALK", "build"]
 
-INK, SLATE, PLUM, BRICK, SAND = "#262b44", "#3a4463", "#5b3f63", "#8a4f4d", "#c9a98a"
+INK, SLATE, PLUM, BRICK, SAND = "#474d74", "#7484ad", "#9a74a8", "#c9807a", "#e3c9ac"
 PINK, CYAN, AMBER, MINT, VIOLET = "#ff5fa2", "#4fe3f0", "#ffbf5e", "#7cf2b0", "#a98bff"
 
 WALK = graph(
@@ -57,13 +57,14 @@ def build() -> World:
         ("street furniture", _furniture()),
     )
     mood = {
-        "sky": ["#2a2f5a", "#c9788a"],
-        "ground": "#3a3550",
+        "light": "#efe4ff",
+        "sky": ["#2a2f5a", "#e0909a"],
+        "ground": "#8a7088",
         "sun": "#ffc9a3",
         "sun_from": [0.5, 0.75, 0.65],
-        "sun_strength": 1.7,
-        "fill": 1.7,
-        "view": [11, 15, 33, 0, 1, 0],
+        "sun_strength": 2.4,
+        "fill": 3.4,
+        "view": [0.9, 7.2, 31.5, -0.2, 3.2, 0],
     }
     return World("arcade", "Arcade", scenery, _boards(), WALK, mood)
 
@@ -78,7 +79,7 @@ def _street() -> Prop:
     tint[path, :3] = np.array(linear("#a08d8f")[:3]) * rng.uniform(0.92, 1.06, (int(path.sum()), 1))
     hall = middle[:, 2] < -10
     checker = (np.floor(middle[:, 0] / 2) + np.floor(middle[:, 2] / 2)) % 2
-    tint[hall] = np.where(checker[hall, None] > 0, linear("#4b3f7a"), linear("#2f3160"))
+    tint[hall] = np.where(checker[hall, None] > 0, linear("#6f62a8"), linear("#454a86"))
     colors = np.repeat(np.clip(tint, 0, 1), 4, axis=0)
     plinth = box(34, 1.0, 58).moved(y=-1.02).painted("#2a2740").shaded(0.5, 0.9)
     pools = [
@@ -115,7 +116,7 @@ def _shops(side: int) -> Prop:
 def _shop(width: float, wall: str, neon: str, *, seed: int) -> Prop:
     """Return a shop facing +Z on z = 0: window, door, awning, neon, a storey above."""
     height, deep = (7.6, 8.4, 7.0)[seed % 3], 6.0
-    body = box(width - 0.04, height, deep).moved(0, 0, -deep / 2).painted(wall).shaded(0.62, 1.05)
+    body = box(width - 0.04, height, deep).moved(0, 0, -deep / 2).painted(wall).shaded(0.72, 1.05)
     cornice = box(width + 0.1, 0.3, deep + 0.4, bottom=True).moved(0, height, -deep / 2).painted(INK)
     base = box(width, 0.45, 0.16).moved(z=0.03).painted(INK)
     glass = panel(width * 0.5, 2.1).painted("#ffd9a0").shaded(0.55, 1.0).moved(-width * 0.16, 1.6, 0.03)
@@ -164,8 +165,8 @@ def _hall() -> Prop:
         panel(26, 6.2).moved(0, 3.1, -27), panel(17, 6.2).turned(90).moved(-13, 3.1, -18.5), panel(17, 6.2).turned(-90).moved(13, 3.1, -18.5),
         panel(7, 6.2).turned(180).moved(-9.5, 3.1, -10), panel(7, 6.2).turned(180).moved(9.5, 3.1, -10),
     ]  # fmt: skip
-    inside = join(wall).painted("#33305c").shaded(0.7, 1.15)
-    lid = slab(26, 17).turned(180, "x").moved(0, 6.2, -18.5).painted("#27264a")
+    inside = join(wall).painted("#5d5696").shaded(0.7, 1.15)
+    lid = slab(26, 17).turned(180, "x").moved(0, 6.2, -18.5).painted("#3c3968")
     coping = join(
         [
             box(26.4, 0.25, 0.4, bottom=True).moved(0, 6.2, -27.2),

@@ -6,7 +6,20 @@ import math
 
 import numpy as np
 
-from openslot_demo.worlds.mesh import ball, box, extrude, fade_disc, fade_rect, join, lathe, panel, prism, quads, tube
+from openslot_demo.worlds.mesh import (
+    ball,
+    box,
+    extrude,
+    fade_disc,
+    fade_rect,
+    join,
+    lathe,
+    panel,
+    prism,
+    quads,
+    relief,
+    tube,
+)
 from openslot_demo.worlds.scenery import Prop, frame, paint, props
 
 __all__ = [
@@ -50,8 +63,8 @@ def tree(height: float, *, seed: int, leaf: str = "#5f8f4e", bark: str = "#6b4d3
     size = height * 0.24 * spread
     trunk = prism(height * 0.035, height * 0.62, 6, top=height * 0.02).painted(bark).shaded(0.6, 1.0)
     crown = [ball(size * 1.25, detail=1, lumps=0.09, seed=seed).scaled(1.0, 0.86, 1.0).moved(y=height * 0.68)]
-    for k in range(5):
-        angle = 2 * math.pi * (k / 5 + rng.uniform(-0.06, 0.06))
+    for k in range(3):
+        angle = 2 * math.pi * (k / 3 + rng.uniform(-0.06, 0.06))
         lump = ball(size * rng.uniform(0.62, 0.85), detail=1, lumps=0.1, seed=seed + k + 1)
         rise = height * rng.uniform(0.56, 0.84)
         crown.append(lump.moved(math.sin(angle) * size * 0.85, rise, math.cos(angle) * size * 0.85))
@@ -92,7 +105,7 @@ def bench(*, wood: str = "#a9764a", iron: str = "#343a46") -> Prop:
 def lamp(height: float = 4.2, *, iron: str = "#2f3642", light: str = "#fff1c9") -> Prop:
     """Return a street lamp with a glowing lantern."""
     post = lathe(
-        [(0.17, 0), (0.15, 0.35), (0.06, 0.5), (0.045, height - 0.55), (0.16, height - 0.5)], 8, shading="around"
+        [(0.17, 0), (0.15, 0.35), (0.06, 0.5), (0.045, height - 0.55), (0.16, height - 0.5)], 6, shading="around"
     )
     cap = lathe([(0.27, height), (0.05, height + 0.22), (0, height + 0.34)], 6)
     lantern = lathe([(0.13, height - 0.5), (0.22, height), (0, height)], 6)
@@ -115,15 +128,16 @@ def column(height: float, radius: float, *, color: str, sides: int = 12) -> Prop
     )
 
 
-def window(width: float, height: float, *, trim: str, pane: str = "#54707f", sill: bool = True) -> Prop:
+def window(width: float, height: float, *, trim: str, pane: str = "#54707f", shutter: str | None = None) -> Prop:
     """Return a window on a wall that faces +Z; the wall's face is z = 0, the sill stands on y = 0."""
-    t = 0.09
-    glass = panel(width, height).painted(pane).shaded(0.75, 1.35).moved(0, height / 2, 0.02)
-    bars = [box(width + 2 * t, t, 0.1).moved(0, height, 0.05), box(0.05, height, 0.06).moved(0, 0, 0.03)]
-    bars += [box(t, height, 0.1).moved(side * (width + t) / 2, 0, 0.05) for side in (-1, 1)]
-    if sill:
-        bars.append(box(width + 0.36, 0.1, 0.26, bottom=True).moved(0, -0.1, 0.12))
-    return paint(glass, material="glass") + paint(join(bars).painted(trim).shaded(0.85, 1.02))
+    glass = panel(width, height).painted(pane).shaded(0.75, 1.35).moved(0, height / 2, 0.06)
+    bar = panel(0.05, height).moved(0, height / 2, 0.07)
+    bars = [relief(width + 0.18, height + 0.09, 0.05), bar, relief(width + 0.36, 0.1, 0.2).moved(y=-0.1)]
+    leaves = []
+    if shutter is not None:
+        leaf = relief(width * 0.44, height + 0.04, 0.07).painted(shutter).shaded(0.85, 1.05)
+        leaves = [leaf.moved(side * width * 0.81) for side in (-1, 1)]
+    return paint(glass, material="glass") + paint(join(bars).painted(trim).shaded(0.85, 1.02), *leaves)
 
 
 def awning(

@@ -52,8 +52,8 @@ def build() -> World:
         "sun": "#fff6e6",
         "sun_from": [0.35, 1.0, 0.45],
         "sun_strength": 1.5,
-        "fill": 2.1,
-        "view": [10, 21, 24, 0, 0, 0],
+        "fill": 2.7,
+        "view": [5.4, 25, 25.5, -0.2, 0, 1.5],
     }
     return World("gallery", "Gallery", scenery, _boards(), WALK, mood)
 

@@ -32,6 +32,7 @@ __all__ = [
     "panel",
     "prism",
     "quads",
+    "relief",
     "slab",
     "tiles",
     "tube",
@@ -143,6 +144,14 @@ def box(width: float, height: float, depth: float, *, bottom: bool = False) -> M
     return quads(faces)
 
 
+def relief(width: float, height: float, depth: float) -> Mesh:
+    """Return a box on y = 0 that stands out of a wall on z = 0 by `depth`; without back and underside."""
+    x = width / 2
+    a, b, c, d = (-x, 0.0), (x, 0.0), (x, height), (-x, height)
+    sides = [[(*p, 0.0), (*q, 0.0), (*q, depth), (*p, depth)] for p, q in ((b, c), (c, d), (d, a))]
+    return quads([[(*p, depth) for p in (a, b, c, d)], *sides])
+
+
 def panel(width: float, height: float) -> Mesh:
     """Return a one-sided rectangle facing +Z, centred on the origin."""
     x, y = width / 2, height / 2
@@ -226,13 +235,14 @@ def arch(width: float, height: float, depth: float, *, opening: float, spring: f
 
 
 def gable(width: float, height: float, depth: float) -> Mesh:
-    """Return a pitched roof whose ridge runs along x, with its two end walls."""
+    """Return a pitched roof whose ridge runs along x, with its two end walls and its underside."""
     x, z = width / 2, depth / 2
     south = [(-x, 0, z), (x, 0, z), (x, height, 0), (-x, height, 0)]
     north = [(x, 0, -z), (-x, 0, -z), (-x, height, 0), (x, height, 0)]
     east = [(x, 0, z), (x, 0, -z), (x, height, 0), (x, height, 0)]
     west = [(-x, 0, -z), (-x, 0, z), (-x, height, 0), (-x, height, 0)]
-    return quads([south, north, east, west])
+    under = [(-x, 0, -z), (x, 0, -z), (x, 0, z), (-x, 0, z)]
+    return quads([south, north, east, west, under])
 
 
 def tiles(width: float, depth: float, across: int, along: int) -> Mesh:

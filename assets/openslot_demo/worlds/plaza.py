@@ -38,7 +38,7 @@ def build() -> World:
     scenery = (
         ("ground", _ground()),
         ("north house", _north()),
-        ("west house", _house_row(36, 9, 3).at(-22, 0, 0, turn=90)),
+        ("west house", _house_row(36, 9, 3, blank=frozenset({3})).at(-22, 0, 0, turn=90)),
         ("east houses", _east()),
         ("south edge", _south()),
         ("fountain", _fountain()),
@@ -51,8 +51,9 @@ def build() -> World:
         "sun": "#fff0d2",
         "sun_from": [0.55, 0.8, 0.6],
         "sun_strength": 2.6,
-        "fill": 1.5,
-        "view": [25, 17, 36, 0, 3, -4],
+        "fill": 2.3,
+        "light": "#fff3df",
+        "view": [6.5, 12, 33, -1.5, 4.3, -6],
     }
     return World("plaza", "Plaza", scenery, _boards(), WALK, mood)
 
@@ -61,7 +62,7 @@ def _ground() -> Prop:
     floor = tiles(64, 64, 32, 32)
     middle = floor.positions.reshape(-1, 4, 3).mean(axis=1)
     away = np.hypot(middle[:, 0], middle[:, 2])
-    palette = np.array([linear(c) for c in ("#dccbaa", "#d2be9a", "#c9a987", "#bfa98a")])
+    palette = np.array([linear(c) for c in ("#e2d6bd", "#d8c9ab", "#c9ad91", "#c4b296")])
     kind = np.where(away < 9, 0, np.where(away < 11.5, 2, 1))
     kind = np.where((away > 19) & (away < 21.5), 3, kind)
     checker = 1.0 + 0.035 * (-1.0) ** np.floor((middle[:, 0] + middle[:, 2]) / 2)
@@ -75,32 +76,32 @@ def _ground() -> Prop:
     return paint(paved, ring, plinth)
 
 
-def _house_row(length: float, bays: int, floors: int, *, wall: str = CREAM, seed: int = 0) -> Prop:
-    """Return an arcaded house along x whose arches stand on z = 0; its upper storeys are 6 m deep."""
+def _house_row(length: float, bays: int, floors: int, *, blank: frozenset[int] = frozenset()) -> Prop:
+    """Return an arcaded house along x, its arches on z = 0, 6 m deep; the `blank` bays have no windows."""
     step, deep, base = length / bays, 6.0, 4.6
     top = base + floors * 3.3
     bay = arch(step, base, 0.7, opening=step * 0.72, spring=2.4, steps=8).painted(PALE).shaded(0.72, 1.0)
     arches = join(bay.moved((k + 0.5) * step - length / 2, 0, -0.35) for k in range(bays))
     back = box(length, base, 0.4).moved(z=-4.2).painted(PLASTER).shaded(0.55, 0.8)
     vault = box(length, 0.1, 4.2, bottom=True).moved(0, base - 0.1, -2.1).painted(STONE).tinted(0.6)
-    storeys = box(length, top - base, deep).moved(0, base, -deep / 2).painted(wall).shaded(0.86, 1.03)
+    storeys = box(length, top - base, deep).moved(0, base, -deep / 2).painted(CREAM).shaded(0.86, 1.03)
     trims = [box(length + 0.3, 0.28, deep + 0.3, bottom=True).moved(0, y, -deep / 2) for y in (base - 0.05, top - 0.1)]
     roof = gable(length + 0.9, 1.9, deep + 1.2).moved(0, top + 0.16, -deep / 2).painted(TERRACOTTA).shaded(0.8, 1.05)
     doors = join(box(1.2, 2.6, 0.1).moved((k + 0.5) * step - length / 2, 0, -3.97) for k in range(0, bays, 3))
     stone = paint(arches, back, vault, storeys, join(trims).painted(PALE), roof, doors.painted("#6d4630"))
     shade = furniture.shade_box(length, 4.2, reach=1.6, alpha=0.42).at(0, 0, -2.1)
-    return stone + shade + _windows(length, bays, floors, base, seed)
+    return stone + shade + _windows(length, bays, floors, blank)
 
 
-def _windows(length: float, bays: int, floors: int, base: float, seed: int) -> Prop:
-    rng = np.random.default_rng(seed + 11)
+def _windows(length: float, bays: int, floors: int, blank: frozenset[int]) -> Prop:
+    rng = np.random.default_rng(11)
     step, parts = length / bays, []
     for k, level in np.ndindex(bays, floors):
-        x, y = (k + 0.5) * step - length / 2, base + 0.95 + level * 3.3
-        parts.append(furniture.window(1.15, 1.7, trim=PALE).at(x, y))
-        if rng.random() < 0.6:
-            leaf = box(0.5, 1.74, 0.06).painted(TEAL if rng.random() < 0.8 else NAVY).shaded(0.85, 1.05)
-            parts.append(paint(leaf.moved(x - 0.93, y, 0.04), leaf.moved(x + 0.93, y, 0.04)))
+        x, y = (k + 0.5) * step - length / 2, 5.55 + level * 3.3
+        if k in blank:
+            continue
+        shutter = None if rng.random() < 0.4 else TEAL if rng.random() < 0.8 else NAVY
+        parts.append(furniture.window(1.15, 1.7, trim=PALE, shutter=shutter).at(x, y))
     return props(parts)
 
 
@@ -110,7 +111,7 @@ def _north() -> Prop:
     clock = prism(1.35, 0.12, 24).turned(90, "x").moved(0, 16.4, -0.9).painted(PALE)
     hands = [box(0.14, 1.0, 0.05).turned(angle, "z").moved(0, 16.4, -0.76) for angle in (-50, 65)]
     rim = paint(box(7.6, 0.4, 7.6, bottom=True).moved(0, 18.7, -4.4).painted(PALE))
-    front = _house_row(52, 13, 2).at(0, 0, 0)
+    front = _house_row(52, 13, 2, blank=frozenset({5, 6, 7}))
     return (
         front + paint(tower.moved(18), cap.moved(18), clock.moved(18), join(hands).painted(NAVY).moved(18)) + rim.at(18)
     ).at(0, 0, -22)
@@ -144,7 +145,7 @@ def _town_house(width: float, height: float, color: str, *, seed: int) -> Prop:
 
 
 def _south() -> Prop:
-    post = prism(0.11, 0.7, 6, top=0.08)
+    post = prism(0.12, 0.7, 4, top=0.09)
     rails = []
     for start, end in ((-30.0, -5.0), (5.0, 30.0)):
         middle, length = (start + end) / 2, end - start
@@ -190,7 +191,7 @@ def _spray() -> list[Mesh]:
     drops = []
     for k in range(8):
         turn = 2 * math.pi * k / 8
-        for t in (0.25, 0.5, 0.75, 1.0):
+        for t in (0.3, 0.65, 1.0):
             r, y = 1.75 + 1.5 * t, 2.5 + 1.1 * t - 3.1 * t * t
             drops.append(
                 ball(0.09 - 0.03 * t, detail=0).scaled(1, 1.5, 1).moved(math.sin(turn) * r, y, math.cos(turn) * r)
@@ -256,8 +257,8 @@ def _kiosk(color: str) -> Prop:
 def _boards() -> tuple[Board, ...]:
     return (
         board("plaza-facade", "Plaza facade", (6.0, 3.0), (0, 7.9, -21.7), 0, back=_facade(), floor_cpm=Money(micros=4_000_000), tags=("outdoor", "large")),
-        board("plaza-banner", "West banner", (1.8, 4.5), (-21.8, 7.6, 4), 90, tags=("outdoor", "portrait")),
-        board("plaza-totem", "Square totem", (1.4, 2.1), (-3.4, 1.55, 14.2), 180, back=furniture.totem(1.4, 2.1, 1.55), tags=("outdoor", "eye-level")),
+        board("plaza-banner", "West banner", (1.8, 4.5), (-21.8, 8.6, 4), 90, tags=("outdoor", "portrait")),
+        board("plaza-totem", "Square totem", (1.4, 2.1), (-4.8, 1.55, 13.4), 15, back=furniture.totem(1.4, 2.1, 1.55), tags=("outdoor", "eye-level")),
         board("plaza-billboard", "South billboard", (4.0, 2.0), (21.5, 3.4, 19), -125, back=furniture.billboard(4.0, 2.0, 3.4), tags=("outdoor",)),
         board("plaza-behind-tree", "Board behind the tree", (2.6, 1.6), (21.65, 2.2, -2.5), -90, tags=("outdoor", "occluded")),
         board("plaza-rooftop", "Rooftop sign", (5.0, 1.8), (18, 26.2, -23.4), 0, back=furniture.billboard(5.0, 1.8, 2.6), tags=("outdoor", "high")),
