@@ -9,7 +9,7 @@ something of the facet only where all of W, height and near are positive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from openslot_view.cameras import Cameras
 from openslot_view.polygons import Polygons, clip, following, signed_area
 from openslot_view.surfaces import Surfaces
 
-__all__ = ["PLANE_BIAS_M", "Beams", "cast"]
+__all__ = ["PLANE_BIAS_M", "Beams", "cast", "on_screen", "quartered"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -96,6 +96,38 @@ def on_screen(screen: Floats, points: Floats) -> Floats:
     u, v = points[..., 0, None], points[..., 1, None]
     mapped = screen[..., 0] * u + screen[..., 1] * v + screen[..., 2]
     return np.asarray(mapped[..., :2] / np.maximum(mapped[..., 2:], 1e-12))
+
+
+def quartered(beams: Beams) -> tuple[Beams, Ints]:
+    """Return the beams' on-screen parts cut in four across the middles of their boxes, and which beam each is of."""
+    real = np.arange(beams.outline.shape[1]) < beams.sides[:, None]
+    low = np.where(real[..., None], beams.outline, np.inf).min(axis=1)
+    high = np.where(real[..., None], beams.outline, -np.inf).max(axis=1)
+    beyond = beams.outline - ((low + high) / 2)[:, None]
+    values = np.concatenate([beams.outline, beyond, -beyond], axis=2)
+    whole = Polygons(values, np.full(values.shape[:2], -1, np.int64), beams.sides)
+    quarters = [clip(clip(whole, u, -1), v, -1) for u in (2, 4) for v in (3, 5)]
+    width = max(quarter.values.shape[1] for quarter in quarters)
+    points = np.concatenate([_padded(quarter.values[..., :2], width) for quarter in quarters])
+    sides = np.concatenate([quarter.counts for quarter in quarters])
+    index = np.tile(np.arange(len(beams)), 4)
+    some = sides >= 3
+    return _with_outline(beams.take(index[some]), points[some], sides[some]), index[some]
+
+
+def _with_outline(beams: Beams, points: Floats, sides: Ints) -> Beams:
+    return replace(
+        beams,
+        outline=points,
+        sides=sides,
+        borders=_borders(points, sides),
+        chart_area=signed_area(points, sides),
+        screen_area=np.abs(signed_area(on_screen(beams.screen[:, None], points), sides)) / 4,
+    )
+
+
+def _padded(points: Floats, width: int) -> Floats:
+    return np.pad(points, ((0, 0), (0, width - points.shape[1]), (0, 0)))
 
 
 def _on_screen(distances: Floats, chart: Floats, sides: Ints) -> Polygons:

@@ -1,19 +1,17 @@
-"""A balanced tree of boxes over triangles, built level by level with whole-array steps, and refitted as cheaply.
+"""A tree of boxes over triangles, built level by level with whole-array steps.
 
-    node 0 = all; children of i are 2i + 1 and 2i + 2; the last level are the leaves
-    leaf j holds triangles leaf_start[j] .. leaf_start[j + 1] of the new order
-
-The tree is complete and no leaf is empty, so nothing but boxes is stored, and moving the triangles changes only those.
+nodes lie level by level, root first; an inner node's children are first and first + 1, its count is 0
+a leaf holds the triangles order[first] .. order[first + count − 1]
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bvh", "build", "refit"]
+__all__ = ["Bvh", "build"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,38 +21,51 @@ LEAF = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bvh:
-    """Boxes `low`, `high` (2^(levels+1) − 1, 3) and the leaves' ranges `leaf_start` (2^levels + 1,)."""
+    """n nodes over m triangles: boxes `low`, `high` (n, 3), `first`, `count` (n,), `order` (m,), `level` starts."""
 
     low: Floats
     high: Floats
-    leaf_start: Ints
-    levels: int
+    first: Ints
+    count: Ints
+    order: Ints
+    level: Ints
+
+    def refitted(self, triangles: Floats) -> Bvh:
+        """Return the tree of the same shape over the same `triangles` (m, 3, 3) after they moved."""
+        low, high = np.empty_like(self.low), np.empty_like(self.high)
+        leaf = np.nonzero(self.count)[0]
+        leaf = leaf[np.argsort(self.first[leaf])]  # the leaves share out the order without a gap
+        corners = triangles[self.order]
+        low[leaf] = np.minimum.reduceat(corners.min(axis=1), self.first[leaf], axis=0)
+        high[leaf] = np.maximum.reduceat(corners.max(axis=1), self.first[leaf], axis=0)
+        for begin, end in zip(self.level[-2::-1], self.level[:0:-1], strict=True):
+            node = np.arange(begin, end)
+            node = node[self.count[node] == 0]
+            left, right = self.first[node], self.first[node] + 1
+            low[node] = np.minimum(low[left], low[right])
+            high[node] = np.maximum(high[left], high[right])
+        return replace(self, low=low, high=high)
 
 
-def build(triangles: Floats) -> tuple[Bvh, Ints]:
-    """Return the tree over `triangles` (m, 3, 3) and the order (m,) in which it wants them."""
-    count = len(triangles)
-    levels = max(0, int(np.ceil(np.log2(max(count, 1) / LEAF))))
+def build(triangles: Floats) -> Bvh:
+    """Return a balanced tree over `triangles` (m, 3, 3), m ≥ 1, split at the median of the longest axis."""
+    levels = max(0, int(np.ceil(np.log2(len(triangles) / LEAF))))
     centre = triangles.mean(axis=1)
-    order, start = np.arange(count), np.array([0, count])
+    order, start = np.arange(len(triangles)), np.array([0, len(triangles)])
     for _ in range(levels):
         order = order[_sorted_by_longest_axis(centre[order], start)]
         middle = (start[:-1] + start[1:] + 1) // 2
         start = np.insert(start, np.arange(1, len(start)), middle)
-    return refit(triangles[order], start, levels), order
-
-
-def refit(triangles: Floats, leaf_start: Ints, levels: int) -> Bvh:
-    """Return the tree of the same shape over `triangles` (m, 3, 3) that moved, given in the tree's order."""
-    if not len(triangles):
-        return Bvh(np.zeros((1, 3)), np.zeros((1, 3)), leaf_start, 0)
-    low = np.minimum.reduceat(triangles.min(axis=1), leaf_start[:-1], axis=0)
-    high = np.maximum.reduceat(triangles.max(axis=1), leaf_start[:-1], axis=0)
-    lows, highs = [low], [high]
-    for _ in range(levels):
-        lows.append(lows[-1].reshape(-1, 2, 3).min(axis=1))
-        highs.append(highs[-1].reshape(-1, 2, 3).max(axis=1))
-    return Bvh(np.concatenate(lows[::-1]), np.concatenate(highs[::-1]), leaf_start, levels)
+    inner = 2**levels - 1
+    nodes = np.zeros((2 * inner + 1, 3))
+    return Bvh(
+        nodes,
+        nodes,
+        np.concatenate([2 * np.arange(inner) + 1, start[:-1]]),
+        np.concatenate([np.zeros(inner, np.int64), np.diff(start)]),
+        order,
+        2 ** np.arange(levels + 2) - 1,
+    ).refitted(triangles)
 
 
 def _sorted_by_longest_axis(centre: Floats, start: Ints) -> Ints:

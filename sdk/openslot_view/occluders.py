@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -20,9 +21,9 @@ Ints = NDArray[np.int64]
 _LARGEST = 1e12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class TriangleSet:
-    """m triangles in the order of their tree.
+    """m triangles with an area.
 
     `corners` (m, 3, 3) world metres; `normal` (m, 3) not unit; `neighbour` (m, 3) the triangle over each edge when that
     edge is shared by exactly two triangles of one winding, else −1; `one_sided` (m,), `owner` (m,) as given.
@@ -33,10 +34,14 @@ class TriangleSet:
     neighbour: Ints
     one_sided: NDArray[np.bool_]
     owner: Ints
-    tree: bvh.Bvh
 
     def __len__(self) -> int:
         return len(self.corners)
+
+    @cached_property
+    def tree(self) -> bvh.Bvh:
+        """Return the tree over the triangles, built when first asked for."""
+        return bvh.build(self.corners)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +108,7 @@ class Occluders:
 def triangle_set(
     vertices: ArrayLike, triangles: ArrayLike, *, one_sided: ArrayLike = False, owner: ArrayLike = -1
 ) -> TriangleSet:
-    """Return the set of `triangles` (m, 3) over `vertices` (n, 3), in the order of its tree; errors as `build`."""
+    """Return the set of `triangles` (m, 3) over `vertices` (n, 3); arguments and errors as in `Occluders.build`."""
     points, indices = _vertices(vertices), _triangles(triangles)
     if len(indices) and (indices.min() < 0 or indices.max() >= len(points)):
         raise OpenSlotError(Code.GEOMETRY_INVALID, "index out of range", where="triangles")
@@ -112,14 +117,12 @@ def triangle_set(
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     real = np.any(normal != 0, axis=1)
     corners, indices, normal = corners[real], indices[real], normal[real]
-    tree, order = bvh.build(corners)
     return TriangleSet(
-        corners[order],
-        normal[order],
-        _neighbours(_welded(points)[indices[order]]),
-        sided[real][order].astype(np.bool_),
-        owners[real][order].astype(np.int64),
-        tree,
+        corners,
+        normal,
+        _neighbours(_welded(points)[indices]),
+        sided[real].astype(np.bool_),
+        owners[real].astype(np.int64),
     )
 
 

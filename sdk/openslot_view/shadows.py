@@ -78,18 +78,21 @@ def _candidates(beams: Beams, triangles: TriangleSet) -> tuple[Ints, Ints]:
     direction, size = forms[..., :3], np.abs(forms[..., :3])
     middle, half = (tree.low + tree.high) / 2, (tree.high - tree.low) / 2
     beam, node = np.arange(len(beams)), np.zeros(len(beams), np.int64)
-    for level in range(tree.levels + 1):
+    leaves: list[tuple[Ints, Ints]] = []
+    while len(beam):
         met = np.ones(len(beam), np.bool_)
         for k in range(forms.shape[1]):
             reach = _dot(direction[beam, k], middle[node]) + _dot(size[beam, k], half[node]) + constant[beam, k]
             met &= reach >= 0
         beam, node = beam[met], node[met]
-        if level < tree.levels:
-            beam, node = np.repeat(beam, 2), np.stack([2 * node + 1, 2 * node + 2], axis=1).ravel()
-    leaf = node - (2**tree.levels - 1)
-    first, count = tree.leaf_start[leaf], tree.leaf_start[leaf + 1] - tree.leaf_start[leaf]
+        leaf = tree.count[node] > 0
+        leaves.append((beam[leaf], node[leaf]))
+        beam, node = np.repeat(beam[~leaf], 2), np.repeat(tree.first[node[~leaf]], 2)
+        node[1::2] += 1
+    beam, node = (np.concatenate(each) for each in zip(*leaves, strict=True))
+    first, count = tree.first[node], tree.count[node]
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    return np.repeat(beam, count), np.repeat(first, count) + within
+    return np.repeat(beam, count), tree.order[np.repeat(first, count) + within]
 
 
 def _clipped(values: Floats, outside: NDArray[np.bool_]) -> Polygons:

@@ -16,7 +16,7 @@ __all__ = ["ROWS", "span_areas"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-ROWS = 128
+ROWS = 256
 
 
 def span_areas(group: Ints, points: Floats, counts: Ints, bands: Floats, screen: Floats) -> Areas:
