@@ -1,0 +1,268 @@
+"""From cameras to events: who looks at what, for every viewer and every placement of a world.
+
+Pure: time is an argument, nothing is read or sent. `tick` takes cameras, `place` and `withdraw` what hangs where, and
+`take` hands over the events since the last call.
+
+A placement counts as *rendered* for a viewer at the first sample in which any of its front is on that viewer's screen
+after `place`; the world calls `place` once the creative's checked bytes are there and shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from openslot_sdk.audience import Audience
+from openslot_sdk.views import Crowd, Recorded, Tally, Views
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.messages import Placement
+from openslot_spec.profiles import profile
+from openslot_spec.slots import Slot
+from openslot_view.cameras import Camera, Cameras
+from openslot_view.occluders import Occluders
+from openslot_view.visibility import Visibility
+
+__all__ = ["Look", "Meter", "Moving", "Part", "Seen", "Sight", "SlotTally", "Taken"]
+
+Moving = tuple[ArrayLike, ArrayLike]
+"""Vertices (n, 3) in world metres and triangles (m, 3) that stand before ads just now: avatars, doors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A viewer's camera, whether the window has focus, and the time since their last input."""
+
+    camera: Camera
+    focused: bool = True
+    idle_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one viewer sees of one slot; `why` is the first geometric gate that failed, or COUNTED."""
+
+    visible_fraction: float
+    on_screen_fraction: float
+    coverage: float
+    angle_deg: float
+    why: WhyNot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One measurement: `visibility` is (viewers, slots)."""
+
+    viewers: tuple[str, ...]
+    slots: tuple[str, ...]
+    visibility: Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the viewers saw when they were last sampled; `refused` says whose camera could not be used, and why."""
+
+    parts: tuple[Part, ...] = ()
+    refused: Mapping[str, OpenSlotError] = field(default_factory=dict)
+
+    def __getitem__(self, viewer: str) -> dict[str, Sight]:
+        """Return, by slot, what is on this viewer's screen; nothing for a viewer who is not there."""
+        rows = [(part, part.viewers.index(viewer)) for part in self.parts if viewer in part.viewers]
+        return {
+            part.slots[column]: _sight(part.visibility, row, int(column))
+            for part, row in rows
+            for column in np.flatnonzero(part.visibility.on_screen_fraction[row])
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """Events as they leave the meter, one ticket for each."""
+
+    recorded: Recorded
+    tickets: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTally:
+    """What came of one slot so far; `why` counts the views that ended, by reason, COUNTED among them."""
+
+    rendered: int
+    viewable: int
+    why: Mapping[WhyNot, int]
+
+
+class Meter:
+    """The measurement of one world."""
+
+    def __init__(self, backend: str = "numpy") -> None:
+        self.backend = backend
+        """Of `openslot_view.measure`; may be changed between ticks."""
+        self.audience = Audience()
+        self.hanging: dict[tuple[str, int | None], Placement] = {}
+        """What hangs where, by slot and, for a slot that shows each viewer something else, the viewer's number."""
+        self._views: dict[str, Views] = {}
+        self._places: dict[str, tuple[Views, int]] = {}
+        self._occluders = Occluders.none()
+        self._tickets: dict[int, bytes] = {}
+        self._ticket_of: dict[tuple[str, int | None], int] = {}
+        self._next_ticket = 0
+        self._taken: list[Taken] = []
+        self._due_ms: dict[str, float] = {}
+        self._parts: dict[str, Part] = {}
+        self._refused: dict[str, OpenSlotError] = {}
+
+    def add_slots(self, slots: Sequence[Slot], owners: Sequence[int]) -> None:
+        """Take slots to measure; `owners` are the occluders' ids of their own meshes, −1 for none.
+
+        Raises:
+            OpenSlotError: `SLOT_DUPLICATE`, or `INVALID` for a profile nobody knows; nothing is taken then.
+        """
+        ids = Counter([*self._places, *(slot.id for slot in slots)])
+        for slot in slots:
+            if ids[slot.id] > 1:
+                raise OpenSlotError(Code.SLOT_DUPLICATE, slot.id)
+            profile(slot.profile)
+        for name in dict.fromkeys(slot.profile for slot in slots):
+            chosen = [index for index, slot in enumerate(slots) if slot.profile == name]
+            self._add(name, [slots[index] for index in chosen], [owners[index] for index in chosen])
+
+    def set_occluders(self, occluders: Occluders) -> None:
+        """Replace what stands in the world and does not move."""
+        self._occluders = occluders
+
+    def place(self, placement: Placement, now_ms: float) -> None:
+        """Begin views of what now hangs in a slot, after those of what hung there have ended."""
+        key = placement.slot, placement.viewer
+        self.remove(key, now_ms)
+        views, slot = self._places[placement.slot]
+        self.hanging[key], self._ticket_of[key] = placement, self._next_ticket
+        self._tickets[self._next_ticket] = placement.ticket
+        self._next_ticket += 1
+        watching = [each for each in self.audience.present.values() if placement.viewer in (None, each.number)]
+        views.open(watching, slot, self._ticket_of[key])
+
+    def remove(self, key: tuple[str, int | None], now_ms: float) -> None:
+        """End the views of what hangs at `key`, if anything does."""
+        placement = self.hanging.pop(key, None)
+        if placement is None:
+            return
+        views, slot = self._places[placement.slot]
+        self._record(views.end(min(now_ms, placement.expires_ms), slot=slot, viewer=placement.viewer))
+        del self._tickets[self._ticket_of.pop(key)]
+
+    def withdraw(self, sha256: str, now_ms: float) -> list[Placement]:
+        """Take a creative down everywhere and return the placements that showed it."""
+        return self._remove_all([each for each in self.hanging.values() if each.creative.sha256 == sha256], now_ms)
+
+    def expire(self, now_ms: float) -> list[Placement]:
+        """Take down what is over and return it."""
+        return self._remove_all([each for each in self.hanging.values() if each.expires_ms <= now_ms], now_ms)
+
+    def close(self, now_ms: float) -> None:
+        """End every view."""
+        self._remove_all([*self.hanging.values()], now_ms)
+
+    def tick(self, now_ms: float, looks: Mapping[str, Look], moving: Moving | None = None) -> Seen:
+        """Measure whatever is due and return what was seen last; `moving` are triangles that stand there just now."""
+        self._meet(looks.keys(), now_ms)
+        due = [name for name in self._views if now_ms >= self._due_ms.get(name, now_ms)]
+        if due:
+            self._look(now_ms, due, looks, moving)
+        return Seen(tuple(self._parts.values()), self._refused)
+
+    def take(self) -> list[Taken]:
+        """Return the events since the last call."""
+        taken, self._taken = self._taken, []
+        return taken
+
+    def tallies(self) -> dict[str, SlotTally]:
+        """Return what came of each slot so far."""
+        return {slot: _slot_tally(views.tally, index) for slot, (views, index) in self._places.items()}
+
+    def _add(self, name: str, slots: Sequence[Slot], owners: Sequence[int]) -> None:
+        if name in self._views:
+            self._views[name].add(slots, owners)
+        else:
+            self._views[name] = Views(profile(name), slots, owners)
+        views = self._views[name]
+        self._places |= {slot.id: (views, len(views.slots) - len(slots) + n) for n, slot in enumerate(slots)}
+
+    def _meet(self, names: Collection[str], now_ms: float) -> None:
+        came, forgotten = self.audience.update(names)
+        for member in forgotten:
+            for views in self._views.values():
+                self._record(views.end(now_ms, viewer=member.number))
+        for member in came:
+            for (slot, viewer), ticket in self._ticket_of.items():
+                if viewer in (None, member.number):
+                    views, index = self._places[slot]
+                    views.open([member], index, ticket)
+
+    def _look(self, now_ms: float, due: list[str], looks: Mapping[str, Look], moving: Moving | None) -> None:
+        names, self._refused = usable(looks)
+        if not names:
+            self._parts = {}
+            return
+        crowd = Crowd(
+            Cameras.stack([looks[name].camera for name in names]),
+            np.array([self.audience.present[name].seat for name in names], np.int64),
+            np.array([looks[name].focused for name in names], np.bool_),
+            np.array([looks[name].idle_ms for name in names], np.int64),
+        )
+        occluders = self._occluders if moving is None else self._occluders.with_dynamic(*moving)
+        for profile_name in due:
+            views = self._views[profile_name]
+            visibility, recorded = views.sample(now_ms, crowd, occluders, self.backend)
+            self._record(recorded)
+            self._parts[profile_name] = Part(names, tuple(slot.id for slot in views.slots), visibility)
+            self._due_ms[profile_name] = now_ms + views.profile.sample_ms
+
+    def _remove_all(self, placements: list[Placement], now_ms: float) -> list[Placement]:
+        for placement in placements:
+            self.remove((placement.slot, placement.viewer), now_ms)
+        return placements
+
+    def _record(self, recorded: Recorded) -> None:
+        if len(recorded.events):
+            self._taken.append(Taken(recorded, tuple(self._tickets[ticket] for ticket in recorded.ticket.tolist())))
+
+
+def usable(looks: Mapping[str, Look]) -> tuple[tuple[str, ...], dict[str, OpenSlotError]]:
+    """Return who can be measured, and why the others cannot."""
+    try:
+        Cameras.stack([look.camera for look in looks.values()])
+    except (OpenSlotError, ValueError):
+        refused = {name: error for name, look in looks.items() if (error := _fault(name, look.camera)) is not None}
+        return tuple(name for name in looks if name not in refused), refused
+    return tuple(looks), {}
+
+
+def _fault(name: str, camera: Camera) -> OpenSlotError | None:
+    try:
+        Cameras.stack([camera])
+    except OpenSlotError as error:
+        return OpenSlotError(error.code, error.detail, where=f"viewers/{name}/{error.where.partition('/')[0]}")
+    except ValueError as error:
+        return OpenSlotError(Code.CAMERA_INVALID, str(error), where=f"viewers/{name}")
+    return None
+
+
+def _sight(seen: Visibility, row: int, column: int) -> Sight:
+    return Sight(
+        float(seen.visible_fraction[row, column]),
+        float(seen.on_screen_fraction[row, column]),
+        float(seen.coverage[row, column]),
+        float(seen.angle_deg[row, column]),
+        WhyNot(int(seen.why[row, column])),
+    )
+
+
+def _slot_tally(tally: Tally, slot: int) -> SlotTally:
+    kinds, why = tally.kinds[slot], tally.why[slot]
+    reasons = {reason: int(why[reason]) for reason in WhyNot if why[reason]}
+    return SlotTally(int(kinds[EventKind.RENDERED]), int(kinds[EventKind.VIEWABLE]), reasons)

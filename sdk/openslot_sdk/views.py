@@ -1,0 +1,156 @@
+"""The views of one profile: viewers × slots as a table of rows in `openslot_view.exposure`.
+
+    seat ─┐
+          ├─▶ table (seats, slots) ─▶ row ─▶ exposure state, viewer's number, ticket
+    slot ─┘                           −1: nothing hangs there for this viewer
+
+A row is one view: one viewer and one placement, from the placement's start to its end. A viewer who is away is not
+sampled; that breaks a run, as any gap does, and the view goes on when they are back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_sdk.audience import Member
+from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.profiles import Profile
+from openslot_spec.slots import Slot
+from openslot_view.cameras import Cameras
+from openslot_view.exposure import Events, Exposures, Samples
+from openslot_view.gates import Gates
+from openslot_view.occluders import Occluders
+from openslot_view.surfaces import Surfaces
+from openslot_view.visibility import Visibility, measure
+
+__all__ = ["Crowd", "Recorded", "Tally", "Views"]
+
+Ints = NDArray[np.int64]
+NOTHING = -1
+FIRST_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crowd:
+    """The viewers of one tick, arrays (v,) in one order."""
+
+    cameras: Cameras
+    seats: Ints
+    focused: NDArray[np.bool_]
+    idle_ms: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """n events and whose they are, arrays (n,); `slot` counts in `Views.slots`."""
+
+    events: Events
+    viewer: Ints
+    ticket: Ints
+    slot: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """How many events there were: `kinds` (slots, EventKind) and, of the ends, `why` (slots, WhyNot)."""
+
+    kinds: Ints
+    why: Ints
+
+    @classmethod
+    def of(cls, slots: int) -> Tally:
+        """Return zeros."""
+        return cls(np.zeros((slots, len(EventKind) + 1), np.int64), np.zeros((slots, len(WhyNot)), np.int64))
+
+
+class Views:
+    """Every view of the slots that one profile judges."""
+
+    def __init__(self, profile: Profile, slots: Sequence[Slot], owners: Sequence[int]) -> None:
+        self.profile = profile
+        self._gates = Gates.of(profile)
+        self.slots: tuple[Slot, ...] = ()
+        self._owners: tuple[int, ...] = ()
+        self.tally = Tally.of(0)
+        self._exposures = Exposures(profile)
+        self._table = np.full((0, 0), NOTHING, np.int64)
+        self._free = [*range(FIRST_ROWS)]
+        self._viewer, self._ticket, self._slot = (np.zeros(FIRST_ROWS, np.int64) for _ in range(3))
+        self.add(slots, owners)
+
+    def add(self, slots: Sequence[Slot], owners: Sequence[int]) -> None:
+        """Take more slots; raises `SLOT_DEGENERATE` for one without area."""
+        self.slots, self._owners = (*self.slots, *slots), (*self._owners, *owners)
+        self._surfaces = Surfaces.from_slots(self.slots, owner=np.array(self._owners, np.int64))
+        self._table = _grown(self._table, (len(self._table), len(self.slots)))
+        before, self.tally = self.tally, Tally.of(len(self.slots))
+        self.tally.kinds[: len(before.kinds)], self.tally.why[: len(before.why)] = before.kinds, before.why
+
+    def open(self, members: Sequence[Member], slot: int, ticket: int) -> None:
+        """Begin a view of what hangs in `slot` for each of `members` who has none."""
+        seats = np.array([member.seat for member in members], np.int64)
+        numbers = np.array([member.number for member in members], np.int64)
+        self._make_room(seats)
+        fresh = self._table[seats, slot] == NOTHING
+        rows = self._take_rows(int(fresh.sum()))
+        self._table[seats[fresh], slot] = rows
+        self._viewer[rows], self._ticket[rows], self._slot[rows] = numbers[fresh], ticket, slot
+        self._exposures.open(rows)
+
+    def end(self, t_ms: float, *, slot: int | None = None, viewer: int | None = None) -> Recorded:
+        """End the views of what hangs in one slot, of one viewer's number, of both, or all."""
+        part = self._table if slot is None else self._table[:, slot]
+        chosen = part != NOTHING
+        if viewer is not None:
+            chosen &= self._viewer[part] == viewer
+        rows = part[chosen]
+        part[chosen] = NOTHING
+        recorded = self._recorded(self._exposures.close(t_ms, rows))
+        self._free.extend(rows.tolist())
+        return recorded
+
+    def sample(self, t_ms: float, crowd: Crowd, occluders: Occluders, backend: str) -> tuple[Visibility, Recorded]:
+        """Return what `crowd` sees of `slots`, and what that brought about."""
+        seen = measure(crowd.cameras, self._surfaces, occluders, gates=self._gates, backend=backend)
+        self._make_room(crowd.seats)
+        rows = self._table[crowd.seats]
+        viewer, slot = np.nonzero(rows != NOTHING)
+        idle = crowd.idle_ms >= self.profile.idle_timeout_ms
+        samples = Samples.of(seen, self._surfaces, (viewer, slot), focused=crowd.focused[viewer], idle=idle[viewer])
+        return seen, self._recorded(self._exposures.sample(t_ms, rows[viewer, slot], samples))
+
+    def _make_room(self, seats: Ints) -> None:
+        wanted = int(seats.max(initial=-1)) + 1
+        if wanted > len(self._table):
+            self._table = _grown(self._table, (max(wanted, 2 * len(self._table)), len(self.slots)))
+
+    def _recorded(self, events: Events) -> Recorded:
+        recorded = Recorded(events, self._viewer[events.row], self._ticket[events.row], self._slot[events.row])
+        np.add.at(self.tally.kinds, (recorded.slot, events.kind), 1)
+        ended = events.kind == EventKind.END
+        np.add.at(self.tally.why, (recorded.slot[ended], events.why[ended]), 1)
+        return recorded
+
+    def _take_rows(self, count: int) -> Ints:
+        if len(self._free) < count:
+            have = len(self._viewer)
+            size = max(have + count, 2 * have)
+            self._viewer, self._ticket, self._slot = (
+                np.concatenate([each, np.zeros(size - have, np.int64)])
+                for each in (self._viewer, self._ticket, self._slot)
+            )
+            self._free.extend(range(size - 1, have - 1, -1))
+        cut = len(self._free) - count
+        rows = np.array(self._free[cut:], np.int64)
+        del self._free[cut:]
+        return rows
+
+
+def _grown(table: Ints, shape: tuple[int, int]) -> Ints:
+    room = np.full(shape, NOTHING, np.int64)
+    room[: table.shape[0], : table.shape[1]] = table
+    return room
