@@ -7,9 +7,12 @@ Source: the extensions' texts in the Khronos glTF repository.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from openslot_gltf.core import TEXTURE_INFO
+from openslot_gltf.rules import Rule
 from openslot_gltf.shapes import (
+    Check,
     Choice,
     Flag,
     Integer,
@@ -59,6 +62,13 @@ _MAPPING = Shape(
     ("variants", "material"),
 )
 
+
+def _variants_differ(body: dict[str, Any], where: str, walk: Check) -> None:
+    named = [variant for mapping in body["mappings"] for variant in mapping["variants"]]
+    if len(set(named)) != len(named):
+        walk.report.add(Rule.SHAPE_DUPLICATE, f"{where}/mappings", "a variant is mapped twice")
+
+
 OF_CREATIVES: Table = {
     "EXT_texture_webp": {"texture": Shape("texture extension", {"source": Ref("images")}, ("source",))},
     "KHR_animation_pointer": {"target": Shape("pointer", {"pointer": Pointer()}, ("pointer",))},
@@ -99,7 +109,7 @@ OF_CREATIVES: Table = {
     "KHR_materials_unlit": _material(),
     "KHR_materials_variants": {
         "root": Shape("variants", {"variants": ListOf(Shape("variant", {"name": Text()}, ("name",)))}, ("variants",)),
-        "primitive": Shape("variant mappings", {"mappings": ListOf(_MAPPING)}, ("mappings",)),
+        "primitive": Shape("variant mappings", {"mappings": ListOf(_MAPPING)}, ("mappings",), each=_variants_differ),
     },
     "KHR_materials_volume": _material(
         thicknessFactor=Number(low=0),

@@ -1,5 +1,6 @@
-// Prints one JSON object for the glTF files named as arguments: {file: {errors: [...], warnings: n, info: {...}}}.
-// No external resource is loaded. A file the validator cannot even open has one error, NOT_READ.
+// Reads the name of a text file that lists glTF files, one a line, and prints one JSON object:
+// {file: {errors: [...], warnings: n, info: {...}}}. No external resource is loaded; a file the validator cannot open
+// has one error, NOT_READ.
 import { readFile } from "node:fs/promises";
 import { validateBytes } from "gltf-validator";
 
@@ -17,7 +18,7 @@ async function verdict(file) {
   }
 }
 
-const files = process.argv.slice(2);
+const files = (await readFile(process.argv[2], "utf8")).split("\n").filter(Boolean);
 const verdicts = {};
 for (const file of files) verdicts[file] = await verdict(file);
 process.stdout.write(JSON.stringify(verdicts));
