@@ -30,7 +30,7 @@ def library(tmp_path: Path) -> Library:
 
 
 def place_of(root: Path, sha256: str) -> Path:
-    return root / sha256[:2] / sha256
+    return root / sha256
 
 
 def code_of(library: Library, sha256: str) -> Code:

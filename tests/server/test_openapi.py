@@ -5,10 +5,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from openslot_server.http.api import OPERATIONS
-from openslot_server.http.openapi import document
+from openslot_server.http.api import OPERATIONS, description
 
-DOCUMENT = document(OPERATIONS)
+DOCUMENT = description()
 
 
 def references(value: Any) -> list[str]:

@@ -1,6 +1,6 @@
 """Approved bytes on disk, named by their sha-256: what was approved is what is served.
 
-    <root>/ab/abcdef…   whole files, never changed      <root>/incoming/…   not finished; cleared at the next start
+    <root>/<sha256>   whole files, never changed      <root>/incoming/…   not finished; cleared at the next start
 
 A file appears under its name by one rename, after its bytes are durable: a crash leaves it whole or absent.
 """
@@ -30,9 +30,6 @@ class Library:
         self._incoming.mkdir(parents=True, exist_ok=True)
         for unfinished in self._incoming.iterdir():
             unfinished.unlink()
-        for first_byte in range(256):
-            (root / f"{first_byte:02x}").mkdir(exist_ok=True)
-        _sync(root)
 
     def put(self, data: bytes) -> str:
         """Return the sha-256 of `data` once it is durable; the same bytes are kept once.
@@ -75,7 +72,7 @@ class Library:
     def _place(self, sha256: str) -> Path:
         if not SHA256.fullmatch(sha256):
             raise OpenSlotError(Code.CREATIVE_UNKNOWN, "a name is 64 hexadecimal digits", where=sha256[:64])
-        return self._root / sha256[:2] / sha256
+        return self._root / sha256
 
     def _write(self, place: Path, data: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=self._incoming, delete=False) as file:
@@ -88,7 +85,7 @@ class Library:
             except BaseException:
                 unfinished.unlink()
                 raise
-        _sync(place.parent)
+        _sync(self._root)
 
 
 def _sync(folder: Path) -> None:

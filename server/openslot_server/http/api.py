@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from starlette.requests import Request
@@ -28,6 +30,8 @@ from openslot_server.http.records import (
     Empty,
     KeyAnswer,
     KeyDraft,
+    KeyPage,
+    KeyRecord,
     LineItemPage,
     Page,
     ReportQuery,
@@ -41,11 +45,12 @@ from openslot_server.http.records import (
 )
 from openslot_server.http.routes import Call, operation, page_of, routes
 from openslot_server.keys import Principal, Role
-from openslot_server.reports.queries import Dimension, Report, recount
+from openslot_server.reports.queries import Report
 from openslot_server.reports.tables import csv_rows
+from openslot_server.storage.store import KeyRow, Store
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["OPERATIONS", "api_routes"]
+__all__ = ["OPERATIONS", "api_routes", "description"]
 
 
 async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
@@ -119,9 +124,16 @@ async def set_line_item_status(call: Call[Empty, StatusChange]) -> LineItem:
 
 
 async def list_worlds(call: Call[Page, Empty]) -> AccountPage:
-    """List the worlds that have registered slots."""
-    items, after = page_of(call.server.worlds(call.principal), str, call.query)
-    return AccountPage(items=tuple(Account(id=world) for world in items), next=after)
+    """List the worlds that have a key or have registered slots; a world sees itself."""
+    worlds = {*call.server.worlds(call.principal)}
+    if call.principal.role == "operator":
+        worlds |= {key.account for key in await _keys(call) if key.role == "world"}
+    return _accounts(worlds, call.query)
+
+
+async def list_advertisers(call: Call[Page, Empty]) -> AccountPage:
+    """List the advertisers that have a key."""
+    return _accounts({key.account for key in await _keys(call) if key.role == "advertiser"}, call.query)
 
 
 async def open_world(call: Call[Empty, Account]) -> KeyAnswer:
@@ -139,6 +151,16 @@ async def create_key(call: Call[Empty, KeyDraft]) -> KeyAnswer:
     return await _new_key(call, call.body.role, call.body.account)
 
 
+async def list_keys(call: Call[Page, Empty]) -> KeyPage:
+    """List all keys: whose they are, never what they are."""
+    known = [
+        KeyRecord(name=key.sha256[:16], role=key.role, account=key.account, created_ms=key.created_ms)
+        for key in await _keys(call)
+    ]
+    items, after = page_of(known, lambda key: key.name, call.query)
+    return KeyPage(items=items, next=after)
+
+
 async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
     """List a world's slots as registered over the socket."""
     world = _account(call.principal, "world", call.query.world)
@@ -148,20 +170,11 @@ async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
 
 async def make_report(call: Call[ReportQuery, Empty]) -> Report | Response:
     """Recount the ledger and the stored events: an account's own figures, an operator's all of them."""
-    mine = DIMENSIONS[call.principal.role]
-    by = call.query.by or mine[0]
-    if by not in mine:
-        raise OpenSlotError(Code.ROLE_FORBIDDEN, f"this role's reports are by {' or '.join(mine)}", where="?by")
-    server, only = call.server, None if call.principal.role == "operator" else call.principal.account
-    report = await asyncio.to_thread(recount, server.store, server.settings.currency, by, only)
+    by = call.query.by or ("line_item" if call.principal.role == "advertiser" else "slot")
+    report = await call.server.report(call.principal, by)
     return _csv(report) if call.query.format == "csv" else report
 
 
-DIMENSIONS: dict[Role, tuple[Dimension, ...]] = {
-    "world": ("slot", "world"),
-    "advertiser": ("line_item", "advertiser"),
-    "operator": ("slot", "world", "line_item", "advertiser"),
-}
 ADVERTISER: tuple[Role, ...] = ("advertiser",)
 WORLD: tuple[Role, ...] = ("world",)
 EVERYONE: tuple[Role, ...] = ("world", "advertiser")
@@ -179,7 +192,9 @@ OPERATIONS = (
     operation("PATCH", "/v1/line-items/{id}", ADVERTISER, set_line_item_status),
     operation("GET", "/v1/worlds", WORLD, list_worlds),
     operation("POST", "/v1/worlds", OPERATOR, open_world, status=201),
+    operation("GET", "/v1/advertisers", OPERATOR, list_advertisers),
     operation("POST", "/v1/advertisers", OPERATOR, open_advertiser, status=201),
+    operation("GET", "/v1/keys", OPERATOR, list_keys),
     operation("POST", "/v1/keys", OPERATOR, create_key, status=201),
     operation("GET", "/v1/slots", WORLD, list_slots),
     operation("GET", "/v1/reports", EVERYONE, make_report, other_media=("text/csv",)),
@@ -191,12 +206,17 @@ def api_routes() -> list[Route]:
 
     The application holds `state.server` and `state.intake`, and `errors.HANDLERS` as its exception handlers.
     """
-    description = document(OPERATIONS)
+    return [*routes(OPERATIONS), Route("/openapi.json", _describe, methods=["GET"])]
 
-    async def describe(_: Request) -> Response:
-        return JSONResponse(description)
 
-    return [*routes(OPERATIONS), Route("/openapi.json", describe, methods=["GET"])]
+@cache
+def description() -> dict[str, Any]:
+    """Return the OpenAPI document; made when it is first asked for."""
+    return document(OPERATIONS)
+
+
+async def _describe(_: Request) -> Response:
+    return JSONResponse(description())
 
 
 def _account(principal: Principal, role: Role, named: str | None) -> str:
@@ -226,6 +246,20 @@ def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creativ
 async def _new_key(call: Call[Any, Any], role: Role, account: str) -> KeyAnswer:
     key = await call.server.add_key(call.principal, role, account)
     return KeyAnswer(role=role, account=account, key=key)
+
+
+async def _keys(call: Call[Any, Any]) -> list[KeyRow]:
+    return await asyncio.to_thread(_read_keys, call.server.store)
+
+
+def _read_keys(store: Store) -> list[KeyRow]:
+    with store.read() as reader:
+        return list(reader.load(KeyRow))
+
+
+def _accounts(names: Iterable[str], page: Page) -> AccountPage:
+    items, after = page_of(names, str, page)
+    return AccountPage(items=tuple(Account(id=name) for name in items), next=after)
 
 
 def _csv(report: Report) -> Response:

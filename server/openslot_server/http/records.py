@@ -11,7 +11,7 @@ from openslot_server.demand.model import Campaign, Category, Creative, LineItem,
 from openslot_server.keys import Role
 from openslot_server.reports.queries import Dimension
 from openslot_spec.creatives import HttpUrl
-from openslot_spec.records import Id, Record
+from openslot_spec.records import Id, Record, TimeMs
 from openslot_spec.slots import MediaType, Slot
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "Empty",
     "KeyAnswer",
     "KeyDraft",
+    "KeyPage",
+    "KeyRecord",
     "LineItemPage",
     "Page",
     "ReportQuery",
@@ -143,6 +145,23 @@ class KeyAnswer(Record):
     role: Role
     account: Id
     key: str
+
+
+class KeyRecord(Record):
+    """A key that is known here."""
+
+    name: str
+    """The first 16 digits of its sha-256."""
+    role: str
+    account: Id
+    created_ms: TimeMs
+
+
+class KeyPage(Record):
+    """Keys by name."""
+
+    items: tuple[KeyRecord, ...]
+    next: str | None = None
 
 
 class SlotQuery(Page):

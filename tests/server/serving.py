@@ -1,0 +1,116 @@
+"""A whole server in one process for tests: the real rooms and store, the API and the assets, without a port."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from starlette.applications import Starlette
+
+from openslot_server.config import Settings
+from openslot_server.creatives.gate import examine
+from openslot_server.creatives.intake import Intake
+from openslot_server.creatives.library import Library
+from openslot_server.creatives.sandbox import Sandbox
+from openslot_server.creatives.verdict import Tier, Verdict
+from openslot_server.http.api import api_routes
+from openslot_server.http.assets import asset_routes
+from openslot_server.http.errors import HANDLERS
+from openslot_server.keys import Principal, Role
+from openslot_server.state import Server
+from openslot_server.storage.sqlite import SqliteStore
+from tests.server.glbs import board
+
+NOW_MS = 1_790_000_000_000
+OPERATOR_KEY = "ok_operator_" + "o" * 32
+ACCOUNTS: dict[str, Role] = {
+    "aurora": "advertiser",
+    "borealis": "advertiser",
+    "plaza": "world",
+    "mall": "world",
+}
+MODEL = {"Content-Type": "model/gltf-binary"}
+
+
+class InProcess(Sandbox):
+    """The gate without its process: for tests that are about something else."""
+
+    async def check(self, data: bytes, tier: Tier) -> Verdict:
+        return Verdict.model_validate_json(examine(data, tier))
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The server and a client; `who` is the name of an account, `operator`, or empty for nobody."""
+
+    server: Server
+    library: Library
+    client: httpx2.AsyncClient
+    keys: dict[str, str]
+
+    async def ask(self, who: str, method: str, path: str, **request: Any) -> httpx2.Response:
+        headers = request.pop("headers", {})
+        if who:
+            headers = headers | {"Authorization": f"Bearer {self.keys[who]}"}
+        return await self.client.request(method, path, headers=headers, **request)
+
+    async def upload(self, who: str, data: bytes, **said: str) -> httpx2.Response:
+        params = {"label": "Ad · Aurora"} | said
+        return await self.ask(who, "POST", "/v1/creatives", params=params, content=data, headers=MODEL)
+
+    async def campaign(self, who: str = "aurora") -> str:
+        made = await self.ask(who, "POST", "/v1/campaigns", json={"name": "Spring"})
+        return str(made.json()["id"])
+
+    async def line_item(self, who: str = "aurora") -> str:
+        data = board(seed=len(who))
+        await self.upload(who, data)
+        draft = line_item_draft(await self.campaign(who), data)
+        made = await self.ask(who, "POST", "/v1/line-items", json=draft)
+        return str(made.json()["id"])
+
+
+def line_item_draft(campaign: str, creative: bytes) -> dict[str, Any]:
+    return {
+        "campaign": campaign,
+        "name": "Boards",
+        "creatives": [hashlib.sha256(creative).hexdigest()],
+        "cpm": {"micros": 2_000_000},
+        "budget": {"micros": 10_000_000},
+        "from_ms": NOW_MS,
+        "to_ms": NOW_MS + 86_400_000,
+    }
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[Serving]:
+    """Yield a server on a new database with one key for each of `ACCOUNTS`."""
+    settings = Settings(database=folder / "test.sqlite3", operator_key=OPERATOR_KEY)
+    store = SqliteStore(settings.database)
+    server = Server(settings, store, lambda: NOW_MS, counting_entropy())
+    library = Library(settings.library)
+    operator = Principal("operator", "operator")
+    keys = {name: await server.add_key(operator, role, name) for name, role in ACCOUNTS.items()}
+    app = Starlette(routes=[*api_routes(), *asset_routes()], exception_handlers=HANDLERS)
+    app.state.server, app.state.library, app.state.intake = server, library, Intake(InProcess(), library)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield Serving(server, library, client, {"operator": OPERATOR_KEY} | keys)
+    store.close()
+
+
+def counting_entropy() -> Any:
+    """Return a source of bytes that never repeat and are the same in every run."""
+    drawn = 0
+
+    def entropy(size: int) -> bytes:
+        nonlocal drawn
+        drawn += 1
+        return hashlib.shake_256(drawn.to_bytes(8, "big")).digest(size)
+
+    return entropy

@@ -1,0 +1,140 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from openslot_server.http.api import OPERATIONS, description
+from openslot_server.http.routes import Operation
+from tests.server.glbs import board
+from tests.server.serving import ACCOUNTS, MODEL, Serving, line_item_draft, serving
+
+DOCUMENT = description()
+WHO = {"world": "plaza", "advertiser": "aurora", "operator": "operator"}
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Serving]:
+    async with serving(tmp_path) as served:
+        yield served
+
+
+async def example(served: Serving, name: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return path values and a request about aurora's and plaza's things, once what it needs is there."""
+    data = board()
+    path: dict[str, str] = {}
+    request: dict[str, Any] = {}
+    match name:
+        case "upload_creative":
+            request = {"params": {"label": "Ad", "advertiser": "aurora"}, "content": data, "headers": dict(MODEL)}
+        case "show_creative" | "revoke_creative":
+            path["sha256"] = (await served.upload("aurora", data)).json()["creative"]["sha256"]
+        case "create_campaign":
+            request = {"json": {"name": "Spring", "advertiser": "aurora"}}
+        case "create_line_item":
+            await served.upload("aurora", data)
+            request = {"json": line_item_draft(await served.campaign(), data)}
+        case "set_campaign_status":
+            path["id"], request = await served.campaign(), {"json": {"status": "paused"}}
+        case "set_line_item_status":
+            path["id"], request = await served.line_item(), {"json": {"status": "paused"}}
+        case "open_world" | "open_advertiser":
+            request = {"json": {"id": "new"}}
+        case "create_key":
+            request = {"json": {"role": "world", "account": "new"}}
+        case "list_slots":
+            request = {"params": {"world": "plaza"}}
+    return path, request
+
+
+async def ask(served: Serving, who: str, operation: Operation) -> Any:
+    path, request = await example(served, operation.handler.__name__)
+    return await served.ask(who, operation.method, operation.path.format(**path), **request)
+
+
+def name_of(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+def assert_answers(schema: dict[str, Any], body: Any) -> None:
+    jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(body)
+
+
+def assert_refused(answer: Any, status: int, code: str) -> None:
+    assert_answers({"$ref": "#/components/schemas/ErrorAnswer"}, answer.json())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
+@pytest.mark.parametrize("role", WHO)
+async def test_each_role_may_what_the_table_says(served: Serving, operation: Operation, role: str) -> None:
+    answer = await ask(served, WHO[role], operation)
+    if role == "operator" or role in operation.roles:
+        assert answer.status_code == operation.status, answer.text
+        described = DOCUMENT["paths"][operation.path][operation.method.lower()]
+        schema = described["responses"][str(operation.status)]["content"]["application/json"]["schema"]
+        assert_answers(schema, answer.json())
+    else:
+        assert_refused(answer, 403, "auth.role_forbidden")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer ok_operator_nobody", "Basic b3BlcmF0b3I6"])
+async def test_nobody_may_anything(served: Serving, operation: Operation, authorization: str) -> None:
+    path = operation.path.format(sha256="0" * 64, id="x")
+    answer = await served.ask("", operation.method, path, headers={"Authorization": authorization})
+    assert_refused(answer, 401, "auth.key_unknown")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if "advertiser" in one.roles], ids=name_of)
+async def test_another_advertisers_things_are_out_of_reach(served: Serving, operation: Operation) -> None:
+    answer = await ask(served, "borealis", operation)
+    if operation.method == "GET" and not operation.path.endswith("}"):
+        assert answer.status_code == 200
+        assert "aurora" not in answer.text
+    else:
+        assert_refused(answer, 403, "auth.role_forbidden")
+
+
+async def test_another_worlds_slots_are_out_of_reach(served: Serving) -> None:
+    answer = await served.ask("mall", "GET", "/v1/slots", params={"world": "plaza"})
+    assert_refused(answer, 403, "auth.role_forbidden")
+    assert (await served.ask("mall", "GET", "/v1/slots")).json() == {"items": []}
+
+
+@pytest.mark.parametrize(("who", "by"), [("plaza", "line_item"), ("plaza", "advertiser"), ("aurora", "world")])
+async def test_a_report_by_what_is_not_ones_own_is_refused(served: Serving, who: str, by: str) -> None:
+    assert_refused(await served.ask(who, "GET", "/v1/reports", params={"by": by}), 403, "auth.role_forbidden")
+
+
+@pytest.mark.parametrize("who", [*ACCOUNTS, "operator"])
+async def test_a_report_comes_as_csv_too(served: Serving, who: str) -> None:
+    await served.line_item("aurora")
+    answer = await served.ask(who, "GET", "/v1/reports", params={"format": "csv"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "viewable" in answer.text.splitlines()[0].split(",")
+
+
+async def test_a_new_key_works_at_once_and_is_listed_without_its_secret(served: Serving) -> None:
+    made = (await served.ask("operator", "POST", "/v1/worlds", json={"id": "harbour"})).json()
+    served.keys["harbour"] = made["key"]
+    assert (await served.ask("harbour", "GET", "/v1/slots")).status_code == 200
+    listed = await served.ask("operator", "GET", "/v1/keys")
+    assert "harbour" in {key["account"] for key in listed.json()["items"]}
+    assert made["key"] not in listed.text
+    assert {"id": "harbour"} in (await served.ask("operator", "GET", "/v1/worlds")).json()["items"]
+
+
+async def test_a_list_is_read_page_by_page(served: Serving) -> None:
+    made = {await served.campaign() for _ in range(7)}
+    found: list[str] = []
+    after = ""
+    while True:
+        page = (await served.ask("aurora", "GET", "/v1/campaigns", params={"limit": "3", "after": after})).json()
+        found += [campaign["id"] for campaign in page["items"]]
+        if "next" not in page:
+            break
+        after = page["next"]
+    assert found == sorted(made)
