@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live as LiveLine
 from rich.table import Table
@@ -70,7 +71,7 @@ def print_report(live: Live) -> None:
     """Print the report by slot, the funnel, and whether both sides counted the same."""
     console = Console(highlight=False)
     columns = ("world", "slot", "requests", "filled", "rendered", "viewable", "mean exposure", "spend", "why not")
-    table = Table(*columns, title="The ledger's report", title_justify="left")
+    table = Table(*columns, title="The ledger's report", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for row in live.report.get("rows", []):
         table.add_row(*_cells(row))
     totals = live.report.get("totals", {})

@@ -70,6 +70,7 @@ def _progress(text: str) -> None:
 
 
 def _show(name: str, figures: dict[str, float], table: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -77,7 +78,7 @@ def _show(name: str, figures: dict[str, float], table: list[dict[str, Any]]) -> 
     console.print(f"[bold]{name}[/bold] · " + " · ".join(f"{key} {value}" for key, value in machine().items()))
     if table:
         columns = list(dict.fromkeys(column for row in table for column in row))
-        shown = Table(*columns)
+        shown = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
         for row in table:
             shown.add_row(*(str(row.get(column, "")) for column in columns))
         console.print(shown)

@@ -74,12 +74,13 @@ def _print(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         for row in rows:
             print_json(row)
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     found = list(rows)
     columns = list(dict.fromkeys(name for row in found for name in row))
-    table = Table(*columns)
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in found:
         table.add_row(*(_cell(row.get(name, "")) for name in columns))
     Console().print(table)

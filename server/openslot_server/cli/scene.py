@@ -116,10 +116,12 @@ def _numbers(text: str, count: int, option: str) -> list[float]:
 
 
 def _table(rows: list[dict[str, Any]], problems: list[dict[str, str]]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("slot", "size m", "position", "faces", "source", "triangles around")
+    names = ("slot", "size m", "position", "faces", "read from", "triangles around")
+    table = Table(*(Column(name, no_wrap=name == "slot") for name in names), box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(
             row["id"],
@@ -142,4 +144,4 @@ def _forward(rotation: list[float]) -> list[float]:
 
 
 def _vector(parts: list[float]) -> str:
-    return ", ".join(f"{part:.2f}" for part in parts)
+    return " ".join(f"{part:.1f}" for part in parts)
