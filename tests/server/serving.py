@@ -97,6 +97,7 @@ async def serving(folder: Path) -> AsyncIterator[Serving]:
     operator = Principal("operator", "operator")
     keys = {name: await server.add_key(operator, role, name) for name, role in ACCOUNTS.items()}
     app = Starlette(routes=[*api_routes(), *asset_routes()], exception_handlers=HANDLERS)
+    app.router.redirect_slashes = False
     app.state.server, app.state.library, app.state.intake = server, library, Intake(InProcess(), library)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -59,7 +59,7 @@ async def json_record(request: Request, model: type[SomeRecord]) -> SomeRecord:
     """Return the record in a JSON body: no duplicate keys, no NaN, no lone surrogates, no unknown fields."""
     body = await read_body(request, "application/json", MAX_JSON_BYTES, Code.FRAME_TOO_LARGE)
     try:
-        value = json.loads(body, object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
         _check_depth(value)
         json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate raises
     except (ValueError, RecursionError) as error:

@@ -1,0 +1,112 @@
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.glbs import board
+from tests.server.serving import Serving, serving
+
+DATA = board()
+SHA256 = hashlib.sha256(DATA).hexdigest()
+SIZE = len(DATA)
+PATH = f"/assets/{SHA256}"
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Serving]:
+    async with serving(tmp_path) as served:
+        assert (await served.upload("aurora", DATA)).status_code == 201
+        yield served
+
+
+async def test_the_bytes_approved_are_the_bytes_served_for_ever_and_to_all(served: Serving) -> None:
+    answer = await served.ask("", "GET", PATH)
+    assert (answer.status_code, answer.content) == (200, DATA)
+    assert answer.headers["content-type"] == "model/gltf-binary"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["etag"] == f'"{SHA256}"'
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_a_head_has_the_headers_alone(served: Serving) -> None:
+    whole, head = await served.ask("", "GET", PATH), await served.ask("", "HEAD", PATH)
+    assert (head.status_code, head.content) == (200, b"")
+    assert dict(head.headers) == dict(whole.headers)
+
+
+@pytest.mark.parametrize("field", [f'"{SHA256}"', f'W/"{SHA256}"', "*", f'"other", "{SHA256}"'])
+async def test_what_is_known_is_not_sent_again(served: Serving, field: str) -> None:
+    answer = await served.ask("", "GET", PATH, headers={"If-None-Match": field})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("field", "start", "end"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=4-11", 4, 12),
+        ("bytes=4-", 4, SIZE),
+        ("bytes=-4", SIZE - 4, SIZE),
+        ("bytes=-999999", 0, SIZE),
+        ("bytes=4-999999", 4, SIZE),
+        (f"bytes={SIZE - 1}-{SIZE}", SIZE - 1, SIZE),
+    ],
+)
+async def test_a_range_is_that_part(served: Serving, field: str, start: int, end: int) -> None:
+    answer = await served.ask("", "GET", PATH, headers={"Range": field})
+    assert (answer.status_code, answer.content) == (206, DATA[start:end])
+    assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{SIZE}"
+
+
+@pytest.mark.parametrize("field", [f"bytes={SIZE}-", "bytes=999999-1000000", "bytes=-0"])
+async def test_a_range_beyond_the_end_is_refused(served: Serving, field: str) -> None:
+    answer = await served.ask("", "GET", PATH, headers={"Range": field})
+    assert (answer.status_code, answer.content) == (416, b"")
+    assert answer.headers["content-range"] == f"bytes */{SIZE}"
+
+
+@pytest.mark.parametrize(
+    "field", ["bytes=9-3", "bytes=-", "bytes=a-b", "lines=0-3", "bytes=0-1,4-5", "bytes=" + "9" * 99]
+)
+async def test_a_range_that_is_none_gets_the_whole(served: Serving, field: str) -> None:
+    answer = await served.ask("", "GET", PATH, headers={"Range": field})
+    assert (answer.status_code, answer.content) == (200, DATA)
+
+
+async def test_a_range_of_another_version_gets_the_whole(served: Serving) -> None:
+    answer = await served.ask("", "GET", PATH, headers={"Range": "bytes=0-3", "If-Range": '"other"'})
+    assert (answer.status_code, answer.content) == (200, DATA)
+
+
+@pytest.mark.parametrize("name", ["0" * 64, SHA256.upper(), "x", "%00", "..%2f..%2fetc%2fpasswd", "incoming"])
+async def test_what_was_never_approved_is_not_there(served: Serving, name: str) -> None:
+    answer = await served.ask("", "GET", f"/assets/{name}")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] in {"creative.unknown", "http.path_unknown"}
+
+
+async def test_a_revoked_creative_is_gone_and_does_not_come_back(served: Serving) -> None:
+    gone = await served.ask("aurora", "DELETE", f"/v1/creatives/{SHA256}", params={"reason": "withdrawn"})
+    assert gone.json()["revoked"]
+    answer = await served.ask("", "GET", PATH)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "creative.unknown")
+    assert answer.headers["cache-control"] == "no-store"
+    again = await served.upload("aurora", DATA)
+    assert (again.status_code, again.json()["error"]["code"]) == (422, "creative.refused")
+
+
+async def test_bytes_that_were_swapped_after_approval_are_not_served(served: Serving) -> None:
+    place = served.server.settings.library / SHA256
+    place.write_bytes(board(9, 9))
+    answer = await served.ask("", "GET", PATH)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "creative.hash_mismatch")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_another_method_is_refused_with_those_there_are(served: Serving) -> None:
+    answer = await served.ask("", "POST", PATH)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "http.method_unknown")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
