@@ -26,8 +26,9 @@ class Listed:
 class Catalogue:
     """All worlds' slots."""
 
-    def __init__(self, slots_per_world: int, rows: Iterable[SlotRow] = ()) -> None:
+    def __init__(self, slots_per_world: int, currency: str, rows: Iterable[SlotRow] = ()) -> None:
         self._limit = slots_per_world
+        self._currency = currency
         self._worlds: dict[str, dict[str, Listed]] = {}
         for row in rows:
             if row.record:
@@ -83,6 +84,8 @@ class Catalogue:
             profile(slot.profile)
         except OpenSlotError as error:
             raise OpenSlotError(Code.SLOT_INVALID, error.detail, where="profile") from None
+        if slot.floor_cpm.micros and slot.floor_cpm.currency != self._currency:
+            raise OpenSlotError(Code.SLOT_INVALID, f"prices are in {self._currency} here", where="floor_cpm/currency")
         if slot.id in kept:
             raise OpenSlotError(Code.SLOT_DUPLICATE, f"{slot.id} stands twice in this message", where="id")
         slots = self._worlds.get(world, {})

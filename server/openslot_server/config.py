@@ -26,13 +26,13 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8787
     """0 takes any free port."""
-    public_url: str = ""
-    """Where worlds reach this server, if not under host and port."""
     database: Path = Path("openslot.sqlite3")
-    assets: Path = Path("openslot-assets")
-    """The folder in which creatives are kept by sha-256."""
-    operator_key: Annotated[str, Field(pattern=r"^(|ok_operator_[a-z0-9]{16,64})$")] = ""
+    assets: Path | None = None
+    """The folder in which creatives are kept by sha-256; left out: `<database>.assets`."""
+    operator_key: Annotated[str, Field(pattern=r"^(|ok_operator_[A-Za-z0-9_-]{16,100})$")] = ""
     """Empty: one is made at the first start and printed once."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    """In which everything is priced and settled."""
     platform_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 100_000
     placement_ms: Annotated[int, Field(ge=1_000, le=MAX_PLACEMENT_MS)] = 30_000
     """How long a placement may be shown."""
@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     """In a variable: as JSON."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def library(self) -> Path:
+        """Where creatives are kept."""
+        return self.assets or self.database.with_name(self.database.name + ".assets")
 
     @classmethod
     def read(cls, file: Path | None = None, **given: Any) -> Self:

@@ -24,10 +24,10 @@ from openslot_server.storage.store import (
     KeyRow,
     LedgerRow,
     LineItemRow,
+    Reader,
     Row,
     SessionRow,
     SlotRow,
-    Store,
     TicketKeyRow,
 )
 
@@ -49,37 +49,37 @@ class Rooms:
     decider: Decider
 
 
-def first_rows(store: Store, settings: Settings, now_ms: int, entropy: Entropy) -> tuple[list[Row], str | None]:
+def first_rows(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy) -> tuple[list[Row], str | None]:
     """Return what a new database lacks, and the operator's key if one was made (it is shown once)."""
     rows: list[Row] = []
-    if not ticket_secrets(store):
+    if not ticket_secrets(reader):
         rows.append(TicketKeyRow(entropy(4), entropy(32), now_ms))
     if settings.operator_key:
         rows.append(new_key(settings.operator_key, "operator", "operator", now_ms))
         return rows, None
-    if Keyring(store.load(KeyRow)).has_operator():
+    if Keyring(reader.load(KeyRow)).has_operator():
         return rows, None
     token = make_token("operator", entropy(TOKEN_ENTROPY_BYTES))
     return [*rows, new_key(token, "operator", "operator", now_ms)], token
 
 
-def ticket_secrets(store: Store) -> dict[bytes, bytes]:
+def ticket_secrets(reader: Reader) -> dict[bytes, bytes]:
     """Return the secrets that sign tickets, by key id, the newest last."""
-    return {row.key_id: row.secret for row in store.load(TicketKeyRow)}
+    return {row.key_id: row.secret for row in reader.load(TicketKeyRow)}
 
 
-def open_rooms(store: Store, settings: Settings, now_ms: int, entropy: Entropy) -> Rooms:
+def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy) -> Rooms:
     """Return the rooms as the last durable rows left them; raises `LEDGER_BROKEN` if the books do not hold."""
-    head = next(store.load(HeadRow), None)
-    books = verify(store.load(LedgerRow), head)
-    secrets = ticket_secrets(store)
-    orders = OrderBook()
+    head = next(reader.load(HeadRow), None)
+    books = verify(reader.load(LedgerRow), head)
+    secrets = ticket_secrets(reader)
+    orders = OrderBook(settings.currency)
     for kind in (CampaignRow, LineItemRow, CreativeRow):
-        orders.load(store.load(kind))
-    catalogue = Catalogue(settings.limits.slots_per_world, store.load(SlotRow))
+        orders.load(reader.load(kind))
+    catalogue = Catalogue(settings.limits.slots_per_world, settings.currency, reader.load(SlotRow))
     policy = Policy(settings.skew_ms, settings.late_ms, settings.platform_fee_ppm)
     rooms = Rooms(
-        sessions=Sessions(store.load(SessionRow)),
+        sessions=Sessions(reader.load(SessionRow)),
         catalogue=catalogue,
         orders=orders,
         budgets=books.budgets,
@@ -97,7 +97,7 @@ def open_rooms(store: Store, settings: Settings, now_ms: int, entropy: Entropy) 
         ),
     )
     oldest_ms = now_ms - settings.late_ms - settings.settle_grace_ms - MAX_PLACEMENT_MS
-    rooms.intake.load(row for row in store.load(BatchRow) if row.at_ms >= oldest_ms)
+    rooms.intake.load(row for row in reader.load(BatchRow) if row.at_ms >= oldest_ms)
     return rooms
 
 

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from openslot_server.storage.sqlite import SqliteStore, exclusive
-from openslot_server.storage.store import ROWS, KeyRow, LedgerRow, SessionRow
+from openslot_server.storage.store import ROWS, KeyRow, LedgerRow, SessionRow, SomeRow
 from openslot_spec.errors import Code, OpenSlotError
 
 
@@ -26,19 +26,24 @@ def store(path: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
+def loaded(store: SqliteStore, kind: type[SomeRow]) -> list[SomeRow]:
+    with store.read() as reader:
+        return list(reader.load(kind))
+
+
 def test_rows_come_back_as_they_went_in_and_in_order(store: SqliteStore) -> None:
     rows = [SessionRow(f"session-{number}", "plaza", number) for number in (3, 1, 2)]
     store.commit(rows).result(5)
-    assert list(store.load(SessionRow)) == rows
+    assert loaded(store, SessionRow) == rows
 
 
 def test_every_row_class_has_its_table(store: SqliteStore) -> None:
-    assert [list(store.load(kind)) for kind in ROWS] == [[] for _ in ROWS]
+    assert [loaded(store, kind) for kind in ROWS] == [[] for _ in ROWS]
 
 
 def test_a_latest_row_replaces_the_one_with_its_key(store: SqliteStore) -> None:
     store.commit([KeyRow("aa", "world", "plaza", 1), KeyRow("aa", "world", "arcade", 2)]).result(5)
-    assert list(store.load(KeyRow)) == [KeyRow("aa", "world", "arcade", 2)]
+    assert loaded(store, KeyRow) == [KeyRow("aa", "world", "arcade", 2)]
 
 
 def test_rows_are_there_after_a_restart(path: Path) -> None:
@@ -46,7 +51,7 @@ def test_rows_are_there_after_a_restart(path: Path) -> None:
     first.commit([LedgerRow(1, "{}", "00")])
     first.close()
     second = SqliteStore(path)
-    assert list(second.load(LedgerRow)) == [LedgerRow(1, "{}", "00")]
+    assert loaded(second, LedgerRow) == [LedgerRow(1, "{}", "00")]
     second.close()
 
 
@@ -59,7 +64,7 @@ def test_a_commit_is_whole_or_not_at_all_and_after_a_failed_one_nothing_is_ackno
     assert isinstance(after, OpenSlotError)
     assert after.code is Code.STORAGE_FAILED
     assert store.failed
-    assert [row.seq for row in store.load(LedgerRow)] == [1]
+    assert [row.seq for row in loaded(store, LedgerRow)] == [1]
     store.close()
 
 
@@ -82,15 +87,23 @@ def test_a_disk_that_fails_once_is_not_believed_again(path: Path) -> None:
     store.close()
     assert [getattr(outcome, "code", None) for outcome in outcomes] == [None, Code.STORAGE_FAILED, Code.STORAGE_FAILED]
     again = SqliteStore(path)
-    assert [row.seq for row in again.load(LedgerRow)] == [1]
+    assert [row.seq for row in loaded(again, LedgerRow)] == [1]
     again.close()
+
+
+def test_a_reader_sees_one_moment(store: SqliteStore) -> None:
+    store.commit([SessionRow("a", "plaza", 1)]).result(5)
+    with store.read() as reader:
+        store.commit([SessionRow("b", "plaza", 2)]).result(5)
+        assert len(list(reader.load(SessionRow))) == 1
+    assert len(loaded(store, SessionRow)) == 2
 
 
 def test_who_stops_waiting_does_not_stop_the_writer(store: SqliteStore) -> None:
     first = store.commit([SessionRow("a", "plaza", 1)])
     assert not first.cancel()
     store.commit([SessionRow("b", "plaza", 2)]).result(5)
-    assert len(list(store.load(SessionRow))) == 2
+    assert len(loaded(store, SessionRow)) == 2
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
@@ -138,7 +151,7 @@ def test_what_was_acknowledged_before_a_kill_is_stored_and_nothing_is_stored_by_
     for seed in range(5):
         acknowledged = _acknowledged_until_killed(path, seed, lines=20 * (seed + 1))
         store = SqliteStore(path)
-        stored = [row.id for row in store.load(SessionRow) if row.id.startswith(f"{seed}/")]
+        stored = [row.id for row in loaded(store, SessionRow) if row.id.startswith(f"{seed}/")]
         store.close()
         assert {f"{seed}/{number}/{part}" for number in acknowledged for part in (0, 1)} <= set(stored)
         assert len(stored) % 2 == 0

@@ -34,7 +34,8 @@ class Offer:
 class OrderBook:
     """All advertisers' orders. Changes return the row that makes them durable."""
 
-    def __init__(self) -> None:
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
         self.campaigns: dict[str, Campaign] = {}
         self.line_items: dict[str, LineItem] = {}
         self.creatives: dict[str, Creative] = {}
@@ -109,6 +110,8 @@ class OrderBook:
             if creative is None or creative.advertiser != campaign.advertiser or creative.revoked:
                 detail = "no creative of this advertiser that may be shown has this hash"
                 raise OpenSlotError(Code.LINE_ITEM_INVALID, detail, where=f"creatives/{index}")
+        if draft.cpm.currency != self._currency:
+            raise OpenSlotError(Code.LINE_ITEM_INVALID, f"prices are in {self._currency} here", where="cpm/currency")
         if draft.to_ms <= now_ms:
             raise OpenSlotError(Code.LINE_ITEM_INVALID, "the flight is already over", where="to_ms")
         return LineItem(**dict(draft), id=line_item, advertiser=campaign.advertiser)

@@ -1,10 +1,11 @@
 """The ledger: append-only, double entry, integer micros, every record chained to the one before by sha-256.
 
-    funding ──fund──▶ budget ──reserve──▶ reserved ──settle──▶ payable (world, slot) + fee (world, slot)
+    funding ──fund──▶ budget ──reserve──▶ reserved ──settle──▶ payable + fee
                         ▲                    │
-                        └──────release───────┘         late events are settled from budget, or delivered free
+                        └──────release───────┘                late events are settled from budget, or delivered free
 
-An account is a name of words: its kind, whose it is, its currency: `budget li_1 USD`, `payable plaza north USD`. The
+An account is a name of words: its kind, whose it is, its currency. There are `funding <advertiser> USD`,
+`budget <line item> USD`, `reserved <line item> USD`, `payable <world> <slot> <line item> USD`, and `fee` likewise. The
 postings of a record add up to zero in each currency, and no account but `funding` is ever below zero. A record also
 says which placements moved (its lots), so that reservations can be rebuilt from the ledger alone.
 """

@@ -47,8 +47,8 @@ def settled(ticket: Ticket, lot: Settled, platform_fee_ppm: int) -> tuple[Postin
     return (
         (account("reserved", ticket.line_item, currency), -lot.from_reserved * price),
         (account("budget", ticket.line_item, currency), -lot.from_budget * price),
-        (account("payable", ticket.world, ticket.slot, currency), paid * (price - fee)),
-        (account("fee", ticket.world, ticket.slot, currency), paid * fee),
+        (account("payable", ticket.world, ticket.slot, ticket.line_item, currency), paid * (price - fee)),
+        (account("fee", ticket.world, ticket.slot, ticket.line_item, currency), paid * fee),
     )
 
 

@@ -12,17 +12,17 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from openslot_server.storage.store import LatestRow, Row, SomeRow
+from openslot_server.storage.store import LatestRow, Reader, Row, SomeRow
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["SqliteStore", "exclusive"]
+__all__ = ["SqliteStore", "exclusive", "reading"]
 
 GROUP_MAX = 1_024
 """Commits in one transaction at the most."""
@@ -61,12 +61,9 @@ class SqliteStore:
         """Whether a commit has failed; only a restart helps."""
         return self._failure is not None
 
-    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
-        """Yield the table's rows in the order in which they were added; may be called from any thread."""
-        columns = ", ".join(column.name for column in fields(kind))
-        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            for values in connection.execute(f"SELECT {columns} FROM {kind.TABLE} ORDER BY rowid"):  # noqa: S608  ours
-                yield kind(*values)
+    def read(self) -> AbstractContextManager[Reader]:
+        """Return a view of the rows that are durable now; see `Store.read`."""
+        return reading(self._path)
 
     def commit(self, rows: Sequence[Row]) -> Future[None]:
         """Return a future that is done once the rows are durable; see `Store.commit`."""
@@ -108,6 +105,38 @@ class SqliteStore:
                 job.done.set_result(None)
             else:
                 job.done.set_exception(self._failure)
+
+
+class _Snapshot:
+    """A `Reader` within one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
+        """Yield the table's rows in the order in which they were added."""
+        columns = ", ".join(column.name for column in fields(kind))
+        for values in self._connection.execute(f"SELECT {columns} FROM {kind.TABLE} ORDER BY rowid"):  # noqa: S608  ours
+            yield kind(*values)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Reader]:
+    """Read a database as it is at this moment, whether a server runs on it or not.
+
+    Raises:
+        OpenSlotError: `FILE_NOT_FOUND`, or `STORAGE_FAILED` if it is not an OpenSlot database.
+    """
+    if not path.is_file():
+        raise OpenSlotError(Code.FILE_NOT_FOUND, "no such database", where=str(path))
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            connection.execute("SELECT * FROM ledger_head").fetchall()  # a read fixes the moment
+            yield _Snapshot(connection)
+    except sqlite3.Error as error:
+        raise OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(path)) from None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The store's seam: a frozen row class per table, and a protocol to load rows and to make new ones durable.
+"""The store's seam: a frozen row class per table, and protocols to read rows and to make new ones durable.
 
 Rows are facts. Rows of `LatestRow` classes replace the row with the same key; all others are only ever added.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
@@ -22,6 +23,7 @@ __all__ = [
     "LatestRow",
     "LedgerRow",
     "LineItemRow",
+    "Reader",
     "Row",
     "SessionRow",
     "SlotRow",
@@ -195,11 +197,19 @@ ROWS: tuple[type[Row], ...] = (
 SomeRow = TypeVar("SomeRow", bound=Row)
 
 
+class Reader(Protocol):
+    """The rows as they were at one moment."""
+
+    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
+        """Yield the table's rows in the order in which they were added."""
+        ...
+
+
 class Store(Protocol):
     """Where rows are kept."""
 
-    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
-        """Yield the table's rows in the order in which they were added; may be called from any thread."""
+    def read(self) -> AbstractContextManager[Reader]:
+        """Return a view of the rows that are durable now, whatever is added meanwhile; for one thread, any thread."""
         ...
 
     def commit(self, rows: Sequence[Row]) -> Future[None]:

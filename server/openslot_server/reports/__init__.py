@@ -1,0 +1,1 @@
+"""What happened, recounted from what is stored."""
