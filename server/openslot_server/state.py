@@ -1,32 +1,108 @@
-"""The running server: the rooms' states together, and what HTTP handlers and the socket may ask of them.
+"""The running server: the rooms together with the store, and what HTTP handlers and the socket may ask of them.
 
 Each method judges, changes the state in memory, and returns once the change is durable.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Protocol
+
 from openslot_server.config import Settings
 from openslot_server.demand.model import Campaign, CampaignDraft, Creative, LineItem, LineItemDraft, Status
-from openslot_server.keys import Principal, Role
-from openslot_server.storage.store import Store
+from openslot_server.impressions.ledger import Entry, Kind
+from openslot_server.impressions.postings import funded
+from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, Principal, Role, make_token, new_key
+from openslot_server.reports.queries import Dimension, Report, recount
+from openslot_server.rooms import Entropy, Rooms, first_rows, open_rooms, sweep
+from openslot_server.service import answer
+from openslot_server.sessions import Seat
+from openslot_server.storage.store import KeyRow, Row, Store
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.ids import make_id
+from openslot_spec.messages import Message, PlacementsRevoked
 from openslot_spec.slots import Slot
 
-__all__ = ["Server"]
+__all__ = ["Clock", "Listener", "Server"]
+
+Clock = Callable[[], int]
+"""Milliseconds since 1970-01-01 UTC."""
+KEYS_READ_AGAIN_MS = 1_000
+STOP_S = 5.0
+
+
+class Listener(Protocol):
+    """A connected world."""
+
+    def push(self, message: Message) -> None:
+        """Send a message that was not asked for."""
+        ...
+
+    async def stop(self) -> None:
+        """Say `bye` and return once the connection is closed."""
+        ...
 
 
 class Server:
     """What `request.app.state.server` is."""
 
-    settings: Settings
-    store: Store
+    def __init__(self, settings: Settings, store: Store, clock: Clock, entropy: Entropy) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.listeners: set[Listener] = set()
+        self._entropy = entropy
+        with store.read() as reader:
+            rows, self.operator_key = first_rows(reader, settings, clock(), entropy)
+        store.commit(rows).result()
+        with store.read() as reader:
+            self.rooms: Rooms = open_rooms(reader, settings, clock(), entropy)
+            self._keyring = Keyring(reader.load(KeyRow))
+        self._keys_read_ms = clock()
+
+    def answer(self, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
+        """Return the answer to a world's request, and when it may be sent."""
+        reply, rows = answer(self.rooms, seat, message, self.clock())
+        return reply, self.store.commit(rows)
+
+    async def take_seat(self, world: str, resume: str | None) -> tuple[Seat, bool]:
+        """Return a world's session, and whether it is the earlier one."""
+        seat, row = self.rooms.sessions.take(world, resume, self.clock(), self._entropy(10))
+        await self._commit([row] if row else [])
+        return seat, row is None
+
+    async def sweep(self) -> None:
+        """Release what expired placements hold."""
+        await self._commit(sweep(self.rooms, self.settings.late_ms, self.clock()))
+
+    async def stop(self) -> None:
+        """Say `bye` to every world, and wait for a while until all are gone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*(listener.stop() for listener in tuple(self.listeners)))
 
     async def authenticate(self, token: str) -> Principal:
-        """Return who holds `token`; raises `KEY_UNKNOWN`."""
-        raise NotImplementedError
+        """Return who holds `token`; raises `KEY_UNKNOWN`. Keys that another process added are found within a second."""
+        try:
+            return self._keyring.authenticate(token)
+        except OpenSlotError:
+            if self.clock() < self._keys_read_ms + KEYS_READ_AGAIN_MS:
+                raise
+        self._keys_read_ms = self.clock()
+        self._keyring = Keyring(await asyncio.to_thread(self._read_keys))
+        return self._keyring.authenticate(token)
 
     async def add_key(self, principal: Principal, role: Role, account: str) -> str:
         """Return a new API key for `account`; operators only. It is never shown again."""
-        raise NotImplementedError
+        principal.require("operator")
+        token = make_token(role, self._entropy(TOKEN_ENTROPY_BYTES))
+        row = new_key(token, role, account, self.clock())
+        self._keyring.add(row)
+        await self._commit([row])
+        return token
 
     async def register_creative(self, principal: Principal, creative: Creative) -> Creative:
         """Return the creative as kept; its bytes must be in the library already.
@@ -34,48 +110,109 @@ class Server:
         Raises:
             OpenSlotError: `ROLE_FORBIDDEN`, or `CREATIVE_REFUSED` if it is revoked or another advertiser's.
         """
-        raise NotImplementedError
+        principal.require_account("advertiser", creative.advertiser)
+        await self._commit([self.rooms.orders.keep_creative(creative, self.clock())])
+        return creative
 
     def creative(self, sha256: str) -> Creative:
         """Return a creative; raises `CREATIVE_UNKNOWN`."""
-        raise NotImplementedError
+        return self.rooms.orders.creative(sha256)
 
     def creatives(self, principal: Principal) -> list[Creative]:
         """Return the principal's creatives; all of them for an operator."""
-        raise NotImplementedError
+        return _own(principal, self.rooms.orders.creatives.values())
 
     async def revoke_creative(self, principal: Principal, sha256: str, reason: str) -> Creative:
         """Revoke a creative for good and push `placements.revoked` to every connected world."""
-        raise NotImplementedError
+        creative = self.creative(sha256)
+        principal.require_account("advertiser", creative.advertiser)
+        revoked = creative.model_copy(update={"revoked": True})
+        await self._commit([self.rooms.orders.keep_creative(revoked, self.clock())])
+        for listener in tuple(self.listeners):
+            listener.push(PlacementsRevoked(creative=sha256, reason=reason))
+        return revoked
 
     async def create_campaign(self, principal: Principal, draft: CampaignDraft) -> Campaign:
         """Return the new campaign."""
-        raise NotImplementedError
+        advertiser = draft.advertiser or principal.account
+        if draft.advertiser is None and principal.role == "operator":
+            raise OpenSlotError(Code.INVALID, "an operator must name one", where="advertiser")
+        principal.require_account("advertiser", advertiser)
+        campaign = Campaign(id=self._name("cmp"), advertiser=advertiser, name=draft.name)
+        await self._commit([self.rooms.orders.keep_campaign(campaign, self.clock())])
+        return campaign
 
     def campaigns(self, principal: Principal) -> list[Campaign]:
         """Return the principal's campaigns; all of them for an operator."""
-        raise NotImplementedError
+        return _own(principal, self.rooms.orders.campaigns.values())
 
     async def set_campaign_status(self, principal: Principal, campaign: str, status: Status) -> Campaign:
         """Return the campaign after the step; raises `CAMPAIGN_UNKNOWN`, or `INVALID` for a step the table lacks."""
-        raise NotImplementedError
+        orders = self.rooms.orders
+        before = orders.campaign(campaign)
+        principal.require_account("advertiser", before.advertiser)
+        after = orders.step(before, status)
+        await self._commit([orders.keep_campaign(after, self.clock())])
+        return after
 
     async def create_line_item(self, principal: Principal, draft: LineItemDraft) -> LineItem:
         """Return the new line item, its budget funded in the ledger; raises `LINE_ITEM_INVALID` naming the field."""
-        raise NotImplementedError
+        rooms, now_ms = self.rooms, self.clock()
+        line_item = rooms.orders.admit(draft, self._name("li"), now_ms)
+        principal.require_account("advertiser", line_item.advertiser)
+        lot = rooms.budgets.fund(line_item.id, line_item.budget.currency, line_item.budget.micros)
+        entry = Entry(Kind.FUND, now_ms, line_item.id, funded(lot, line_item.advertiser), (lot,))
+        await self._commit([rooms.orders.keep_line_item(line_item, now_ms), *rooms.ledger.append(entry)])
+        return line_item
 
     def line_items(self, principal: Principal) -> list[LineItem]:
         """Return the principal's line items; all of them for an operator."""
-        raise NotImplementedError
+        return _own(principal, self.rooms.orders.line_items.values())
 
     async def set_line_item_status(self, principal: Principal, line_item: str, status: Status) -> LineItem:
         """Return the line item after the step; raises `LINE_ITEM_UNKNOWN`, or `INVALID`."""
-        raise NotImplementedError
+        orders = self.rooms.orders
+        before = orders.line_item(line_item)
+        principal.require_account("advertiser", before.advertiser)
+        after = orders.step(before, status)
+        await self._commit([orders.keep_line_item(after, self.clock())])
+        return after
 
     def worlds(self, principal: Principal) -> list[str]:
         """Return the names of the worlds that registered slots: the principal's own, or all for an operator."""
-        raise NotImplementedError
+        principal.require("world")
+        return [
+            world
+            for world in self.rooms.catalogue.worlds()
+            if principal.role == "operator" or world == principal.account
+        ]
 
     def slots(self, principal: Principal, world: str) -> list[Slot]:
         """Return the slots of a world as registered."""
-        raise NotImplementedError
+        principal.require_account("world", world)
+        return self.rooms.catalogue.slots(world)
+
+    async def report(self, principal: Principal, by: Dimension) -> Report:
+        """Return the recount of what is the principal's: worlds by slot or world, advertisers by the other two."""
+        principal.require("world" if by in ("slot", "world") else "advertiser")
+        only = None if principal.role == "operator" else principal.account
+        return await asyncio.to_thread(self._recount, by, only)
+
+    def _recount(self, by: Dimension, only: str | None) -> Report:
+        with self.store.read() as reader:
+            return recount(reader, self.settings.currency, by, only)
+
+    def _read_keys(self) -> list[KeyRow]:
+        with self.store.read() as reader:
+            return list(reader.load(KeyRow))
+
+    async def _commit(self, rows: Sequence[Row]) -> None:
+        await asyncio.wrap_future(self.store.commit(rows))
+
+    def _name(self, prefix: str) -> str:
+        return f"{prefix}-{make_id(self.clock(), self._entropy(10)).hex()}"
+
+
+def _own(principal: Principal, records: Iterable[Any]) -> list[Any]:
+    principal.require("advertiser")
+    return [one for one in records if principal.role == "operator" or one.advertiser == principal.account]

@@ -1,0 +1,63 @@
+"""The ASGI application: routes, what they find in `app.state`, and what runs beside them. Wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+
+from openslot_server.creatives.intake import Intake
+from openslot_server.creatives.library import Library
+from openslot_server.creatives.sandbox import Sandbox
+from openslot_server.http.api import api_routes
+from openslot_server.http.assets import asset_routes
+from openslot_server.http.errors import HANDLERS
+from openslot_server.http.health import health_routes
+from openslot_server.http.socket import socket
+from openslot_server.metrics import Metrics
+from openslot_server.state import Server
+from openslot_spec.errors import OpenSlotError
+
+__all__ = ["build"]
+
+SWEEP_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def build(server: Server) -> Starlette:
+    """Return the application around a server."""
+    routes = [*api_routes(), *asset_routes(), *health_routes(), WebSocketRoute("/v1/socket", socket)]
+    app = Starlette(routes=routes, lifespan=_lifespan, exception_handlers=dict(HANDLERS))
+    app.state.server = server
+    app.state.metrics = Metrics(server.rooms)
+    app.state.library = Library(server.settings.library)
+    app.state.sandbox = Sandbox()
+    app.state.intake = Intake(app.state.sandbox, app.state.library)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    sweeper = asyncio.create_task(_sweep(app.state.server))
+    try:
+        yield
+    finally:
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+        await app.state.sandbox.close()
+
+
+async def _sweep(server: Server) -> None:
+    """Release expired reservations from time to time, until the store fails."""
+    try:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await server.sweep()
+    except OpenSlotError as error:
+        log.error("nothing is acknowledged until a restart", code=error.code, detail=error.detail)
