@@ -33,6 +33,7 @@ def build(server: Server) -> Starlette:
     """Return the application around a server."""
     routes = [*api_routes(), *asset_routes(), *health_routes(), WebSocketRoute("/v1/socket", socket)]
     app = Starlette(routes=routes, lifespan=_lifespan, exception_handlers=dict(HANDLERS))
+    app.router.redirect_slashes = False  # one name for each thing
     app.state.server = server
     app.state.metrics = Metrics(server.rooms)
     app.state.library = Library(server.settings.library)

@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from starlette.applications import Starlette
 
+from openslot_server.app import build
 from openslot_server.config import Settings
 from openslot_server.creatives.gate import examine
 from openslot_server.creatives.intake import Intake
-from openslot_server.creatives.library import Library
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Tier, Verdict
-from openslot_server.http.api import api_routes
-from openslot_server.http.assets import asset_routes
-from openslot_server.http.errors import HANDLERS
 from openslot_server.keys import Principal, Role
 from openslot_server.state import Server
 from openslot_server.storage.sqlite import SqliteStore
@@ -49,7 +45,6 @@ class Serving:
     """The server and a client; `who` is the name of an account, `operator`, or empty for nobody."""
 
     server: Server
-    library: Library
     client: httpx2.AsyncClient
     keys: dict[str, str]
 
@@ -88,20 +83,20 @@ def line_item_draft(campaign: str, creative: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Serving]:
+async def serving(folder: Path, *, sandboxed: bool = False) -> AsyncIterator[Serving]:
     """Yield a server on a new database with one key for each of `ACCOUNTS`."""
     settings = Settings(database=folder / "test.sqlite3", operator_key=OPERATOR_KEY)
     store = SqliteStore(settings.database)
     server = Server(settings, store, lambda: NOW_MS, counting_entropy())
-    library = Library(settings.library)
     operator = Principal("operator", "operator")
     keys = {name: await server.add_key(operator, role, name) for name, role in ACCOUNTS.items()}
-    app = Starlette(routes=[*api_routes(), *asset_routes()], exception_handlers=HANDLERS)
-    app.router.redirect_slashes = False
-    app.state.server, app.state.library, app.state.intake = server, library, Intake(InProcess(), library)
+    app = build(server)
+    if not sandboxed:
+        app.state.intake = Intake(InProcess(), app.state.library)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield Serving(server, library, client, {"operator": OPERATOR_KEY} | keys)
+        yield Serving(server, client, {"operator": OPERATOR_KEY} | keys)
+    await app.state.sandbox.close()
     store.close()
 
 

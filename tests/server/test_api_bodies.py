@@ -239,6 +239,13 @@ async def test_an_operator_says_for_whom(served: Serving) -> None:
     assert (await served.upload("operator", board(), advertiser="aurora")).status_code == 201
 
 
+async def test_the_whole_server_judges_in_its_sandbox(tmp_path: Path) -> None:
+    async with serving(tmp_path, sandboxed=True) as served:
+        assert (await served.upload("aurora", board())).status_code == 201
+        assert refused(await served.upload("aurora", board()[:-4]))[:2] == (422, "creative.refused")
+        assert (await served.upload("aurora", board(seed=1))).status_code == 201
+
+
 @pytest.mark.parametrize("path", ["/v2/creatives", "/v1/creatives/", "/v1", "/", "/v1/creatives/a/b"])
 async def test_a_path_that_is_not_there_is_said_so(served: Serving, path: str) -> None:
     assert refused(await served.ask("aurora", "GET", path)) == (404, "http.path_unknown", f"GET {path}")
