@@ -1,19 +1,22 @@
-"""The disk under the spool: five methods, and the lock that keeps a second world out."""
+"""The disk under the spool: five operations, and the lock that keeps a second world out."""
 
 from __future__ import annotations
 
 import os
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Disk", "FileDisk", "FileLock"]
+__all__ = ["Disk", "FileDisk"]
 
 
 class Disk(Protocol):
     """Files by name. Content is durable once `sync` returned, a name once `replace` did; any may raise `OSError`."""
+
+    def lock(self, name: str) -> None:
+        """Hold the file against every other `Disk`; raises `CONFIG_INVALID` if one holds it."""
 
     def read(self, name: str) -> bytes:
         """Return the whole file; empty if there is none."""
@@ -30,12 +33,29 @@ class Disk(Protocol):
     def replace(self, source: str, target: str) -> None:
         """Give `source` the name `target`, at once and durably; the file that had it is gone."""
 
+    def close(self) -> None:
+        """Let go of every file and lock."""
+
 
 class FileDisk:
     """The real disk. One open handle a file, so that `sync` hears of every failed write before it."""
 
     def __init__(self) -> None:
         self._handles: dict[str, FileIO] = {}
+        self._locks: dict[str, FileIO] = {}
+
+    def lock(self, name: str) -> None:
+        """Hold the file against other disks and processes; the lock is a file beside it, which stays."""
+        if name in self._locks:
+            return
+        handle = FileIO(name + ".lock", "ab")
+        try:
+            _lock(handle)
+        except OSError:
+            handle.close()
+            detail = "another world holds this spool; give each world its own"
+            raise OpenSlotError(Code.CONFIG_INVALID, detail, where=name) from None
+        self._locks[name] = handle
 
     def read(self, name: str) -> bytes:
         """Return the whole file; empty if there is none."""
@@ -71,9 +91,11 @@ class FileDisk:
                 os.close(folder)
 
     def close(self) -> None:
-        """Close every handle."""
-        for name in tuple(self._handles):
-            self._close(name)
+        """Let go of every file and lock; a process that dies does the same."""
+        for handle in (*self._handles.values(), *self._locks.values()):
+            handle.close()
+        self._handles.clear()
+        self._locks.clear()
 
     def _handle(self, name: str) -> FileIO:
         if name not in self._handles:
@@ -86,31 +108,7 @@ class FileDisk:
             handle.close()
 
 
-class FileLock:
-    """Held from construction to `close`, by one process and one holder in it.
-
-    Raises:
-        OpenSlotError: `CONFIG_INVALID` if another holds it, `STORAGE_FAILED` if the folder cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._handle = path.open("ab")
-        except OSError as error:
-            raise OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(path)) from error
-        try:
-            _lock(self._handle)
-        except OSError:
-            self._handle.close()
-            detail = "another world holds this spool; give each world its own"
-            raise OpenSlotError(Code.CONFIG_INVALID, detail, where=str(path)) from None
-
-    def close(self) -> None:
-        """Let go; a process that dies lets go too."""
-        self._handle.close()
-
-
-def _lock(handle: BinaryIO) -> None:
+def _lock(handle: FileIO) -> None:
     if os.name == "nt":
         import msvcrt
 

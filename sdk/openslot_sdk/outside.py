@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -39,7 +39,7 @@ class Transport(Protocol):
 
 
 Dial = Callable[[str], Awaitable[Transport]]
-Fetch = Callable[[str], AsyncIterator[bytes]]
+Fetch = Callable[[str], AsyncGenerator[bytes, None]]
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
@@ -112,7 +112,7 @@ class _WebSocket:
         await self._socket.close()
 
 
-async def fetch_http(url: str) -> AsyncIterator[bytes]:
+async def fetch_http(url: str) -> AsyncGenerator[bytes]:
     """Yield the body at `url` in pieces.
 
     Raises:

@@ -36,7 +36,7 @@ class Spool:
     One thread at a time. When the limit is reached `append` refuses; the caller counts what it drops.
 
     Raises:
-        OpenSlotError: `CONFIG_INVALID` if the file is something else, `STORAGE_FAILED` if it cannot be read or written.
+        OpenSlotError: `CONFIG_INVALID` if the file is something else or another world's, `STORAGE_FAILED` if it cannot be read or written.
     """
 
     def __init__(self, disk: Disk, name: str, limit_bytes: int = SPOOL_LIMIT_BYTES) -> None:
@@ -50,6 +50,7 @@ class Spool:
         self.unreadable_bytes = 0
         """What recovery could not read, for the caller to say (`SPOOL_DAMAGED`)."""
         try:
+            disk.lock(name)
             self._recover(disk.read(name))
         except OSError as error:
             raise OpenSlotError(Code.STORAGE_FAILED, str(error), where=name) from error

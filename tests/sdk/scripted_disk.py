@@ -23,9 +23,16 @@ class ScriptedDisk:
     def __init__(self, *, crash_at: int = -1, fail_at: frozenset[int] = frozenset(), kept: float = 0.5) -> None:
         self.files: dict[str, File] = {}
         self.operations = 0
+        self.locked = ""
         self._crash_at = crash_at
         self._fail_at = fail_at
         self._kept = kept
+
+    def lock(self, name: str) -> None:
+        self.locked = name
+
+    def close(self) -> None:
+        self.locked = ""
 
     def read(self, name: str) -> bytes:
         self._step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -109,7 +109,7 @@ class ScriptedServer:
         task.add_done_callback(self._tasks.discard)
         return theirs
 
-    async def fetch(self, url: str) -> AsyncIterator[bytes]:
+    async def fetch(self, url: str) -> AsyncGenerator[bytes, None]:
         self.fetched.append(url)
         for start in range(0, len(self.content), 64):
             yield self.content[start : start + 64]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openslot_sdk.disk import FileDisk, FileLock
+from openslot_sdk.disk import FileDisk
 from openslot_sdk.spool import GARBAGE_BYTES, MAX_PAYLOAD_BYTES, Spool, scan
 from openslot_spec.errors import Code, OpenSlotError
 from tests.sdk.scripted_disk import Crash, File, ScriptedDisk
@@ -186,8 +186,10 @@ def test_a_batch_without_sense_is_refused(size: int) -> None:
 def test_a_file_that_is_no_spool_is_left_alone(tmp_path: Path) -> None:
     scene = tmp_path / "plaza.glb"
     scene.write_bytes(b"glTF scene, hours of work")
+    disk = FileDisk()
     with pytest.raises(OpenSlotError) as refused:
-        Spool(FileDisk(), str(scene))
+        Spool(disk, str(scene))
+    disk.close()
     assert refused.value.code is Code.CONFIG_INVALID
     assert scene.read_bytes() == b"glTF scene, hours of work"
 
@@ -202,21 +204,23 @@ def test_the_real_disk_keeps_batches(tmp_path: Path) -> None:
     disk.close()
     again = Spool(fresh := FileDisk(), name)
     assert again.waiting() == tuple((batch_id(number), content(number, BIG)) for number in (10, 11))
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, NAME + ".lock"]
     fresh.close()
 
 
 def test_two_worlds_cannot_share_a_spool(tmp_path: Path) -> None:
-    held = FileLock(tmp_path / "plaza.lock")
+    first, second, name = FileDisk(), FileDisk(), str(tmp_path / NAME)
+    Spool(first, name).append(batch_id(1), content(1))
     with pytest.raises(OpenSlotError, match="another world holds this spool"):
-        FileLock(tmp_path / "plaza.lock")
-    held.close()
-    FileLock(tmp_path / "plaza.lock").close()
+        Spool(second, name)
+    first.close()
+    assert len(Spool(second, name)) == 1
+    second.close()
 
 
 def test_a_spool_in_no_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(OpenSlotError) as refused:
-        FileLock(tmp_path / "nowhere" / "plaza.lock")
+        Spool(FileDisk(), str(tmp_path / "nowhere" / NAME))
     assert refused.value.code is Code.STORAGE_FAILED
 
 
