@@ -17,9 +17,29 @@ def glb(document: Any, binary: bytes = b"") -> bytes:
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
-def board(width: float = 2.0, height: float = 1.0, seed: int = 0) -> bytes:
-    """Return a valid board of two triangles; another seed makes other bytes."""
-    return glb(*_board(width, height, f"board {seed}"))
+def board(width: float = 2.0, height: float = 1.0, name: str = "board") -> bytes:
+    """Return a valid board of two triangles; another name makes other bytes."""
+    return glb(*_board(width, height, name))
+
+
+def turning() -> bytes:
+    """Return a valid board that turns about its upright axis."""
+    document, binary = _board(2.0, 1.0, "turning")
+    times = np.array([0, 1], "<f4")
+    rotations = np.array([[0, 0, 0, 1], [0, 1, 0, 0]], "<f4")
+    document["bufferViews"] += [
+        {"buffer": 0, "byteOffset": len(binary), "byteLength": times.nbytes},
+        {"buffer": 0, "byteOffset": len(binary) + times.nbytes, "byteLength": rotations.nbytes},
+    ]
+    document["accessors"] += [
+        {"bufferView": 2, "componentType": 5126, "count": 2, "type": "SCALAR", "min": [0], "max": [1]},
+        {"bufferView": 3, "componentType": 5126, "count": 2, "type": "VEC4"},
+    ]
+    channel = {"sampler": 0, "target": {"node": 0, "path": "rotation"}}
+    document["animations"] = [{"channels": [channel], "samplers": [{"input": 2, "output": 3}]}]
+    binary += times.tobytes() + rotations.tobytes()
+    document["buffers"] = [{"byteLength": len(binary)}]
+    return glb(document, binary)
 
 
 def _chunk(kind: int, data: bytes, padding: bytes) -> bytes:

@@ -63,7 +63,7 @@ class Serving:
         return str(made.json()["id"])
 
     async def line_item(self, who: str = "aurora") -> str:
-        data = board(seed=len(who))
+        data = board(name=who)
         await self.upload(who, data)
         draft = line_item_draft(await self.campaign(who), data)
         made = await self.ask(who, "POST", "/v1/line-items", json=draft)

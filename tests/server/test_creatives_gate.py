@@ -10,7 +10,7 @@ import pytest_asyncio
 from openslot_server.creatives.gate import examine
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Stats, Verdict
-from tests.server.glbs import board, hostile
+from tests.server.glbs import board, hostile, turning
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "gltf"
 
@@ -24,6 +24,7 @@ def shared_hostile_files() -> Iterator[Any]:
 
 def honest_files() -> Iterator[Any]:
     yield pytest.param(board(), id="board")
+    yield pytest.param(turning(), id="turning")
     for path in sorted(SHARED.glob("*.glb")):
         yield pytest.param(path.read_bytes(), id=path.stem)
 
@@ -69,3 +70,19 @@ async def test_many_files_at_once_are_each_judged_alone(sandbox: Sandbox) -> Non
 def test_a_board_is_measured() -> None:
     stats = Verdict.model_validate_json(examine(board(3, 2), "L")).stats
     assert stats == Stats(tier="S", triangles=2, draws=1, animated=False, size=(3, 2, 0))
+
+
+@pytest.mark.parametrize("tier", ["S", "M", "L"])
+def test_the_smallest_tier_that_takes_it_is_named(tier: str) -> None:
+    stats = Verdict.model_validate_json(examine(turning(), tier)).stats
+    assert stats is not None
+    assert (stats.tier, stats.animated) == ("S", True)
+
+
+def test_a_file_for_a_larger_tier_is_refused_in_a_smaller_one() -> None:
+    padded = board(name="x" * 300_000)
+    said = {tier: Verdict.model_validate_json(examine(padded, tier)) for tier in ("S", "M", "L")}
+    assert said["S"].first_error().code == "file.size"
+    assert said["M"] == said["L"]
+    assert said["L"].stats is not None
+    assert said["L"].stats.tier == "M"

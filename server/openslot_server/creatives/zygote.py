@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> None:
     _drop_privileges()
     control = socket.socket(fileno=int(descriptor))
     gc.collect()
-    gc.freeze()  # workers then leave the shared pages shared
+    gc.freeze()  # a worker's collections then leave the shared pages shared
     control.sendall(READY)
     _serve(control, gate, _limits(int(memory_bytes), int(cpu_s)))
 
