@@ -8,7 +8,7 @@ from openslot_gltf.bounds import content_bounds
 from openslot_gltf.document import Document, Json
 from openslot_gltf.fit import fitted
 from openslot_gltf.merge import merged
-from openslot_gltf.slots import SceneSlot, scene_slots
+from openslot_gltf.slots import SceneSlot, holds_creative, scene_slots
 from openslot_gltf.transforms import rigid_of, world_matrices
 from openslot_spec.errors import Code, OpenSlotError
 
@@ -41,8 +41,6 @@ def embed(scene: Document, slot_id: str, creative: Document, sha256: str = "") -
 def _forbid_second(scene: Document, target: SceneSlot) -> None:
     nodes = scene.array("nodes")
     for child in nodes[target.node].get("children", []):
-        extras = nodes[child].get("extras")
-        if isinstance(extras, dict) and isinstance(extras.get("openslot"), dict) and "creative" in extras["openslot"]:
-            raise OpenSlotError(
-                Code.GLTF_REFUSED, f"the slot {target.slot.id} already holds a creative", where=f"/nodes/{child}"
-            )
+        if holds_creative(nodes[child]):
+            case = f"the slot {target.slot.id} already holds a creative"
+            raise OpenSlotError(Code.GLTF_REFUSED, case, where=f"/nodes/{child}")

@@ -7,6 +7,7 @@ shifted, those inside extensions and animation pointers too; what would shift wr
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 from openslot_gltf.core import ARRAYS
@@ -92,20 +93,17 @@ def _place_views(views: list[Json], start: int) -> None:
 
 def _renamed(incoming: list[Json], present: list[Json]) -> list[Json]:
     """Return the items with names that the scene has not, so that `find by name` and clips keep their meaning."""
-    taken = {item["name"] for item in present if "name" in item}
-    renamed = []
-    for item in incoming:
-        if "name" in item:
-            item = {**item, "name": _free(item["name"], taken)}
-        renamed.append(item)
-    return renamed
+    taken, own = _names(present), _names(incoming)
+    free = {name: _free(name, taken | own) if name in taken else name for name in own}
+    return [{**item, "name": free[item["name"]]} if "name" in item else item for item in incoming]
+
+
+def _names(items: list[Json]) -> set[str]:
+    return {item["name"] for item in items if "name" in item}
 
 
 def _free(name: str, taken: set[str]) -> str:
-    number, free = 2, name
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    return free
+    return next(free for number in count(2) if (free := f"{name}_{number}") not in taken)
 
 
 def _with_child(node: Json, child: int) -> Json:

@@ -20,7 +20,14 @@ from openslot_gltf.meshes import check_meshes
 from openslot_gltf.resources import packed
 from openslot_gltf.rules import Finding, Report
 from openslot_gltf.skins import check_skins
-from openslot_gltf.structure import check_accessors, check_extensions, check_graph, check_shape, mended_scenes
+from openslot_gltf.structure import (
+    check_accessors,
+    check_extensions,
+    check_graph,
+    check_shape,
+    mended_lists,
+    mended_scenes,
+)
 from openslot_gltf.uses import Uses
 
 __all__ = ["Verdict", "check", "read_document"]
@@ -84,7 +91,7 @@ def _structured(data: bytes, limits: Limits, report: Report) -> Document | None:
     if walk is None or report.refused:
         return None
     check_extensions(json, walk, limits, report)
-    document = None if report.refused else packed(json, binary, report)
+    document = None if report.refused else packed(mended_lists(json, walk, report), binary, report)
     if document is None:
         return None
     check_accessors(document, limits, report)

@@ -54,6 +54,7 @@ class Rule(StrEnum):
     EXTENSION_PLACE = "extension.place"
     EXTENSION_REQUIRED = "extension.required"
     EXTENSION_COMPRESSED = "extension.compressed"
+    EXTENSION_UNUSED = "extension.unused"
     EXTENSION_STRIPPED = "extension.stripped"
     CONTENT_STRIPPED = "content.stripped"
     # bytes
@@ -141,12 +142,13 @@ SENTENCES: dict[Rule, str] = {
     Rule.SHAPE_INDEX: "The index points to nothing; remove it or add what it names.",
     Rule.SHAPE_DUPLICATE: "The array holds the same item twice; keep one.",
     Rule.SHAPE_UNKNOWN: "glTF 2.0 does not know this property; it is carried along unread.",
-    Rule.EXTENSION_LISTS: "`extensionsRequired` names an extension that `extensionsUsed` does not; mend the lists.",
+    Rule.EXTENSION_LISTS: "`extensionsRequired` and `extensionsUsed` do not agree; what is required is also used.",
     Rule.EXTENSION_UNDECLARED: "An extension is used but not named in `extensionsUsed`; name it there.",
     Rule.EXTENSION_PLACE: "The extension may not stand on this object; move or remove it.",
     Rule.EXTENSION_REQUIRED: "The file requires an extension that is not read here; export without it.",
     Rule.EXTENSION_COMPRESSED: "Geometry or textures are compressed in a way not read here; export uncompressed, "
     "or run `gltf-transform copy` (meshopt, Draco) or `gltf-transform png` (KTX2).",
+    Rule.EXTENSION_UNUSED: "A required extension is used nowhere; it was taken off `extensionsRequired`.",
     Rule.EXTENSION_STRIPPED: "An optional extension is not known here; it is left out when the creative is embedded.",
     Rule.CONTENT_STRIPPED: "A creative's lights and cameras are left out when embedded; bake light into textures.",
     Rule.URI_EXTERNAL: "A file names another file or address; pack everything into one GLB.",
@@ -210,6 +212,7 @@ REPAIRED = frozenset(
         Rule.ACCESSOR_BOUNDS,
         Rule.SCENE_NON_ROOT_NODE,
         Rule.SCENE_MISSING,
+        Rule.EXTENSION_UNUSED,
         Rule.EXTENSION_STRIPPED,
         Rule.CONTENT_STRIPPED,
     }

@@ -7,28 +7,20 @@ extras alone), or a Hubs media frame. See `spec/OPENSLOT_ad_slot/README.md`.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from openslot_gltf import hubs
 from openslot_gltf.document import Document, Json
 from openslot_gltf.transforms import Matrix, quaternion_of, rigid_of, world_matrices
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import EXTENSION, Slot, SlotTerms
 
-__all__ = ["SceneSlot", "SceneSlots", "add_slot", "scene_slots"]
+__all__ = ["SceneSlot", "SceneSlots", "add_slot", "holds_creative", "scene_slots"]
 
-HUBS = "MOZ_hubs_components"
-HUBS_MEDIA: dict[str, tuple[str, ...]] = {
-    "all": ("model/gltf-binary", "image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"),
-    "all-2d": ("image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"),
-    "image": ("image/png", "image/jpeg", "image/webp"),
-    "model": ("model/gltf-binary",),
-    "video": ("video/mp4", "video/webm"),
-}
 Source = Literal["extension", "extras", "hubs"]
 
 
@@ -65,87 +57,77 @@ class SceneSlots:
         raise OpenSlotError(Code.SLOT_UNKNOWN, f"{slot_id!r:.80}; the scene has {known or 'none'}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What a node says of a slot, as it was found."""
+
+    node: int
+    name: str
+    source: Source
+    where: str
+    body: Any
+
+
 def scene_slots(document: Document) -> SceneSlots:
     """Return the slots of the default scene; a second slot of the same id is a problem, the first stands."""
     worlds = world_matrices(document.json)
     slots: dict[str, SceneSlot] = {}
     problems: list[OpenSlotError] = []
-    for node, source, where, body in _records(document):
+    for record in _records(document):
         try:
-            found = SceneSlot(_slot(_terms(source, body, where, node), worlds.get(node), where), node, source)
-            if found.slot.id in slots:
-                raise OpenSlotError(Code.SLOT_DUPLICATE, found.slot.id, where=where)
-            slots[found.slot.id] = found
+            slot = _slot(_terms(record, slots), worlds.get(record.node))
+            if slot.id in slots:
+                raise OpenSlotError(Code.SLOT_DUPLICATE, slot.id)
+            slots[slot.id] = SceneSlot(slot, record.node, record.source)
         except OpenSlotError as problem:
-            problems.append(problem)
+            where = f"{record.where}/{problem.where}".rstrip("/")
+            problems.append(OpenSlotError(problem.code, problem.detail, where=where))
     return SceneSlots(tuple(slots.values()), tuple(problems))
 
 
-def _records(document: Document) -> Iterator[tuple[int, Source, str, Any]]:
-    """Yield (node, source, pointer, body), one per node: the extension goes before extras, those before Hubs."""
+def _records(document: Document) -> Iterator[_Record]:
+    """Yield one record of each node that has any: the extension goes before extras, those before Hubs."""
     for index, node in enumerate(document.array("nodes")):
-        bodies, extras = node.get("extensions", {}), node.get("extras")
+        bodies, extras, name = node.get("extensions", {}), node.get("extras"), node.get("name", "")
         mirrored = extras.get("openslot") if isinstance(extras, dict) else None
-        frame = bodies.get(HUBS, {}).get("media-frame")
+        components = bodies.get(hubs.EXTENSION, {})
         if EXTENSION in bodies:
-            yield index, "extension", f"/nodes/{index}/extensions/{EXTENSION}", bodies[EXTENSION]
-        elif mirrored is not None and not (isinstance(mirrored, dict) and "creative" in mirrored):
-            yield index, "extras", f"/nodes/{index}/extras/openslot", mirrored
-        elif frame is not None:
-            yield (
-                index,
-                "hubs",
-                f"/nodes/{index}/extensions/{HUBS}/media-frame",
-                {"name": node.get("name", ""), "frame": frame},
-            )
+            yield _Record(index, name, "extension", f"/nodes/{index}/extensions/{EXTENSION}", bodies[EXTENSION])
+        elif mirrored is not None and not holds_creative(node):
+            yield _Record(index, name, "extras", f"/nodes/{index}/extras/openslot", mirrored)
+        elif "media-frame" in components:
+            where = f"/nodes/{index}/extensions/{hubs.EXTENSION}/media-frame"
+            yield _Record(index, name, "hubs", where, components["media-frame"])
 
 
-def _terms(source: Source, body: Any, where: str, node: int) -> SlotTerms:
-    if source == "hubs":
-        body = _from_hubs(body["name"], body["frame"], node, where)
-    if not isinstance(body, dict):
-        raise OpenSlotError(Code.SLOT_INVALID, "an object is expected", where=where)
-    try:
-        return SlotTerms.parse(body, Code.SLOT_INVALID)
-    except OpenSlotError as error:
-        raise OpenSlotError(error.code, error.detail, where=f"{where}/{error.where}") from None
+def holds_creative(node: Json) -> bool:
+    """Return whether the node is one that `embed` made."""
+    extras = node.get("extras")
+    tag = extras.get("openslot") if isinstance(extras, dict) else None
+    return isinstance(tag, dict) and "creative" in tag
 
 
-def _from_hubs(name: str, frame: Any, node: int, where: str) -> dict[str, Any]:
-    """Return terms for a Hubs media frame, which like a slot faces +Z and has its bounds in node units."""
-    bounds = frame.get("bounds", {}) if isinstance(frame, dict) else None
-    if not isinstance(bounds, dict):
-        raise OpenSlotError(Code.SLOT_INVALID, "a media frame's bounds are an object", where=where)
-    media = HUBS_MEDIA.get(str(frame.get("mediaType", "all-2d")))
-    if media is None:
-        raise OpenSlotError(Code.SLOT_INVALID, "the media type is not known", where=f"{where}/mediaType")
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:64]
-    return {
-        "id": slug or f"media-frame-{node}",
-        "name": name[:120],
-        "size": [bounds.get("x", 1), bounds.get("y", 1)],
-        "depth": bounds.get("z", 1),
-        "accepts": {"media": list(media)},
-    }
+def _terms(record: _Record, taken: Container[str]) -> SlotTerms:
+    body = record.body
+    if record.source == "hubs":
+        body = hubs.terms_of_frame(body, record.node, record.name, taken)
+    return SlotTerms.parse(body, Code.SLOT_INVALID)
 
 
-def _slot(terms: SlotTerms, world_from_node: Matrix | None, where: str) -> Slot:
+def _slot(terms: SlotTerms, world_from_node: Matrix | None) -> Slot:
     """Return the record in world metres; raises SLOT_DEGENERATE for a transform that keeps no rectangle."""
     if world_from_node is None:
-        raise OpenSlotError(Code.SLOT_INVALID, "its node is not part of the default scene", where=where)
+        raise OpenSlotError(Code.SLOT_INVALID, "its node is not part of the default scene")
     rigid = rigid_of(world_from_node)
     if rigid is None:
-        raise OpenSlotError(Code.SLOT_DEGENERATE, "the node's world transform", where=where)
+        raise OpenSlotError(Code.SLOT_DEGENERATE, "the node's world transform keeps no rectangle")
     wide, high, deep = np.abs(rigid.scale).tolist()
     fields = terms.plain() | {
         "size": [terms.size[0] * wide, terms.size[1] * high],
         "depth": terms.depth * deep,
         "pose": {"position": rigid.position.tolist(), "rotation": list(quaternion_of(rigid.rotation))},
     }
-    try:
-        return Slot.parse(fields, Code.SLOT_DEGENERATE)
-    except OpenSlotError as error:
-        raise OpenSlotError(error.code, f"in world metres, {error.detail}", where=f"{where}/{error.where}") from None
+    return Slot.parse(fields, Code.SLOT_DEGENERATE)
 
 
 def add_slot(

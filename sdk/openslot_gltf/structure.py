@@ -13,7 +13,16 @@ from openslot_gltf.rules import Report, Rule
 from openslot_gltf.shapes import Check
 from openslot_gltf.transforms import local_matrix
 
-__all__ = ["check_accessors", "check_extensions", "check_graph", "check_shape", "mended_scenes"]
+__all__ = [
+    "check_accessors",
+    "check_extensions",
+    "check_graph",
+    "check_shape",
+    "mended_lists",
+    "mended_scenes",
+]
+
+QUANTIZATION = "KHR_mesh_quantization"
 
 
 def check_shape(json: Json, limits: Limits, report: Report) -> Check | None:
@@ -57,6 +66,8 @@ def check_extensions(json: Json, walk: Check, limits: Limits, report: Report) ->
     declared = frozenset(used)
     if not declared.issuperset(required):
         report.add(Rule.EXTENSION_LISTS, "/extensionsRequired")
+    if QUANTIZATION in declared and QUANTIZATION not in required:
+        report.add(Rule.EXTENSION_LISTS, "/extensionsRequired", f"{QUANTIZATION} cannot be optional")
     for name, _, where in walk.found:
         if name not in declared:
             report.add(Rule.EXTENSION_UNDECLARED, where, f"{name:.60}")
@@ -70,6 +81,18 @@ def check_extensions(json: Json, walk: Check, limits: Limits, report: Report) ->
             report.add(Rule.EXTENSION_STRIPPED, "/extensionsUsed", f"{name:.60}")
     if limits.creative and json.get("cameras"):
         report.add(Rule.CONTENT_STRIPPED, "/cameras", f"{len(json['cameras'])} cameras")
+
+
+def mended_lists(json: Json, walk: Check, report: Report) -> Json:
+    """Return the JSON without required extensions that stand nowhere; quantized formats alone stand for theirs."""
+    met = {name for name, _, _ in walk.found} | {QUANTIZATION}
+    required = json.get("extensionsRequired", [])
+    kept = [name for name in required if name in met]
+    if kept == required:
+        return json
+    report.add(Rule.EXTENSION_UNUSED, "/extensionsRequired", ", ".join(sorted(set(required) - met)))
+    rest = {key: value for key, value in json.items() if key != "extensionsRequired"}
+    return {**rest, "extensionsRequired": kept} if kept else rest
 
 
 def check_accessors(document: Document, limits: Limits, report: Report) -> None:
