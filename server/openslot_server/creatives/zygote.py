@@ -50,6 +50,8 @@ def main(arguments: list[str]) -> None:
     descriptor, gate_name, memory_bytes, cpu_s = arguments
     module, _, name = gate_name.partition(":")
     gate: Gate = getattr(import_module(module), name)
+    with suppress(OSError):  # Linux: when memory runs out, a worker goes before the server does
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     _drop_privileges()
     control = socket.socket(fileno=int(descriptor))
     gc.collect()
@@ -113,8 +115,6 @@ def _answer(gate: Gate, data: bytes, tier: str) -> bytes:
 
 
 def _confine(descriptor: int, limits: dict[int, int]) -> socket.socket:
-    with suppress(OSError):  # Linux: when memory runs out, this process goes before the server
-        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     os.closerange(0, descriptor)
     os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     job = socket.socket(fileno=descriptor)
