@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from starlette.applications import Starlette
 
 from openslot_server.app import build
 from openslot_server.config import Settings
@@ -85,19 +86,25 @@ def line_item_draft(campaign: str, creative: bytes) -> dict[str, Any]:
 @asynccontextmanager
 async def serving(folder: Path, *, sandboxed: bool = False) -> AsyncIterator[Serving]:
     """Yield a server on a new database with one key for each of `ACCOUNTS`."""
+    app, keys = await application(folder)
+    if sandboxed:
+        app.state.intake = Intake(app.state.sandbox, app.state.library)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield Serving(app.state.server, client, keys)
+    await app.state.sandbox.close()
+    app.state.server.store.close()
+
+
+async def application(folder: Path) -> tuple[Starlette, dict[str, str]]:
+    """Return the application, its gate in this process, and the keys by account; close the store after it."""
     settings = Settings(database=folder / "test.sqlite3", operator_key=OPERATOR_KEY)
-    store = SqliteStore(settings.database)
-    server = Server(settings, store, lambda: NOW_MS, counting_entropy())
+    server = Server(settings, SqliteStore(settings.database), lambda: NOW_MS, counting_entropy())
     operator = Principal("operator", "operator")
     keys = {name: await server.add_key(operator, role, name) for name, role in ACCOUNTS.items()}
     app = build(server)
-    if not sandboxed:
-        app.state.intake = Intake(InProcess(), app.state.library)
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield Serving(server, client, {"operator": OPERATOR_KEY} | keys)
-    await app.state.sandbox.close()
-    store.close()
+    app.state.intake = Intake(InProcess(), app.state.library)
+    return app, keys | {"operator": OPERATOR_KEY}
 
 
 def counting_entropy() -> Any:
