@@ -189,6 +189,27 @@ async def test_a_body_that_does_not_come_is_given_up(served: Serving, monkeypatc
     assert refused(answer)[:2] == (408, "http.body_timeout")
 
 
+async def test_an_account_uploads_a_few_at_once_and_the_others_still_may(served: Serving) -> None:
+    come = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        await come.wait()
+        yield board()
+
+    request = {"params": {"label": "Ad"}, "headers": MODEL}
+    waiting = [
+        asyncio.create_task(served.ask("aurora", "POST", "/v1/creatives", content=slow(), **request)) for _ in range(5)
+    ]
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert [refused(task.result())[:2] for task in done] == [(429, "wire.rate_limited")]
+    assert [task.result().headers["retry-after"] for task in done] == ["1"]
+    assert (await served.upload("borealis", board(name="other"))).status_code == 201
+    come.set()
+    statuses = [answer.status_code for answer in await asyncio.gather(*waiting)]
+    assert sorted(statuses) == [201, 201, 201, 201, 429]
+    assert (await served.upload("aurora", board())).status_code == 201
+
+
 @pytest.mark.parametrize("name", hostile())
 async def test_a_hostile_creative_is_refused_with_all_findings_and_not_kept(served: Serving, name: str) -> None:
     answer = await served.upload("aurora", hostile()[name])

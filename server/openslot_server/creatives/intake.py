@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from openslot_gltf import TIERS
@@ -12,6 +15,12 @@ from openslot_server.creatives.verdict import Finding, Stats, Tier, Verdict
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["Approved", "Intake", "RefusedCreativeError", "limit_bytes"]
+
+
+UPLOADS = 32
+"""Uploads on their way at once, each at most as large as its tier: what they hold in memory together."""
+UPLOADS_OF_ONE = 4
+"""Of one account, so that none takes the place of all."""
 
 
 def limit_bytes(tier: Tier) -> int:
@@ -36,6 +45,18 @@ class Intake:
     def __init__(self, sandbox: Sandbox, library: Library) -> None:
         self._sandbox = sandbox
         self._library = library
+        self._coming: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, account: str) -> Iterator[None]:
+        """Hold a place for one upload of `account`; raises `RATE_LIMITED` when too many are on their way."""
+        if self._coming[account] >= UPLOADS_OF_ONE or self._coming.total() >= UPLOADS:
+            raise OpenSlotError(Code.RATE_LIMITED, "too many uploads at once", retry_after_ms=1000)
+        self._coming[account] += 1
+        try:
+            yield
+        finally:
+            self._coming -= Counter({account: 1})
 
     async def take(self, data: bytes, tier: Tier) -> Approved:
         """Return the creative in `data` once it is approved and durable.

@@ -43,6 +43,8 @@ OUT_OF_MEMORY: Final = b"M"
 CRASHED: Final = b"X"
 
 CHUNK_BYTES = 1 << 20
+DESCRIPTORS = 1024
+"""More than a zygote ever has open."""
 
 
 def main(arguments: list[str]) -> None:
@@ -116,7 +118,7 @@ def _answer(gate: Gate, data: bytes, tier: str) -> bytes:
 
 def _confine(descriptor: int, limits: dict[int, int]) -> socket.socket:
     os.closerange(0, descriptor)
-    os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(descriptor + 1, DESCRIPTORS)
     job = socket.socket(fileno=descriptor)
     for name, limit in limits.items():
         resource.setrlimit(name, (limit, limit))
@@ -124,8 +126,9 @@ def _confine(descriptor: int, limits: dict[int, int]) -> socket.socket:
 
 
 def _limits(memory_bytes: int, cpu_s: int) -> dict[int, int]:
+    memory = {resource.RLIMIT_AS: memory_bytes} if sys.platform == "linux" else {}  # others refuse to set it
     return {
-        resource.RLIMIT_AS: memory_bytes,
+        **memory,
         resource.RLIMIT_CPU: cpu_s,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,

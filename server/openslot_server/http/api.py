@@ -61,8 +61,9 @@ async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
     """
     said = call.query
     advertiser = _account(call.principal, "advertiser", said.advertiser)
-    data = await read_body(call.request, MODEL_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
-    approved = await call.intake.take(data, said.tier)
+    with call.intake.place(advertiser):
+        data = await read_body(call.request, MODEL_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
+        approved = await call.intake.take(data, said.tier)
     creative = await call.server.register_creative(call.principal, _creative(approved, said, advertiser))
     return UploadAnswer(
         creative=creative,
