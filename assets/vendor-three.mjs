@@ -21,6 +21,7 @@ const used = [
 ];
 const contents = `export { ${used.join(", ")} } from "three";
 export { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+export { clone } from "three/addons/utils/SkeletonUtils.js";
 export { OrbitControls } from "three/addons/controls/OrbitControls.js";`;
 
 await mkdir(target, { recursive: true });

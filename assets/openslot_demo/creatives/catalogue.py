@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from openslot_demo.creatives import products
-from openslot_demo.creatives.painting import Canvas
+from openslot_demo.creatives.painting import Canvas, Lettering
 from openslot_demo.worlds.glb import Material, Model, Node, Turning, to_glb
-from openslot_demo.worlds.mesh import Mesh, join, panel
+from openslot_demo.worlds.mesh import Mesh, join
+from openslot_demo.worlds.shapes import panel
 
 __all__ = ["ADVERTISERS", "CREATIVES", "Advertiser", "Creative", "build_creative"]
 
@@ -97,9 +98,9 @@ def _sunrise() -> tuple[bytes, tuple[Node, ...]]:
     canvas.disc((0.735, 0.66), 0.3, "#ffe9b8")
     canvas.wave(0.82, 0.03, 0.7, 0.2, "#b9503f")
     canvas.wave(0.89, 0.025, 0.5, 0.6, "#7a2f3a")
-    canvas.text((0.06, 0.4), "AURORA", 0.2, "#fff6e6", weight=0.014, spacing=0.1)
-    canvas.text((0.063, 0.52), "COFFEE", 0.075, "#ffe1b0", spacing=0.62)
-    canvas.text((0.063, 0.69), "Roasted at first light.", 0.072, "#ffffff")
+    canvas.text((0.06, 0.4), "AURORA", Lettering(0.2, "#fff6e6", weight=0.014, spacing=0.1))
+    canvas.text((0.063, 0.52), "COFFEE", Lettering(0.075, "#ffe1b0", spacing=0.62))
+    canvas.text((0.063, 0.69), "Roasted at first light.", Lettering(0.072, "#ffffff"))
     canvas.pill((0.06, 0.85), "Find your corner", 0.115, "#fff1d6", "#7a2f3a")
     mug = _on_board(products.cup(band="#e4572e").turned(16, "x"), 0.47, -0.42, size=0.82, depth=0.22)
     haze = products.steam().scaled(0.8).moved(0.47, 0.08, 0.12)
@@ -112,10 +113,10 @@ def _togo() -> tuple[bytes, tuple[Node, ...]]:
     canvas.disc((0.5, 0.57), 0.28, "#f08a5d")
     canvas.disc((0.5, 0.57), 0.22, "#f9b384")
     canvas.wave(0.86, 0.012, 0.6, 0.1, "#6b3a2a")
-    canvas.text((0.5, 0.12), "AURORA", 0.082, "#5a2a20", weight=0.016, spacing=0.12, anchor="ms")
-    canvas.text((0.5, 0.168), "COFFEE", 0.032, "#5a2a20", spacing=0.6, anchor="ms")
-    canvas.text((0.5, 0.93), "Take the morning", 0.05, "#ffeeda", anchor="ms")
-    canvas.text((0.5, 0.975), "with you.", 0.04, "#f9c9a0", anchor="ms")
+    canvas.text((0.5, 0.12), "AURORA", Lettering(0.082, "#5a2a20", weight=0.016, spacing=0.12, centred=True))
+    canvas.text((0.5, 0.168), "COFFEE", Lettering(0.032, "#5a2a20", spacing=0.6, centred=True))
+    canvas.text((0.5, 0.93), "Take the morning", Lettering(0.05, "#ffeeda", centred=True))
+    canvas.text((0.5, 0.975), "with you.", Lettering(0.04, "#f9c9a0", centred=True))
     mug = _on_board(products.takeaway(paper="#fff7ea", sleeve="#8a4a34"), 0.0, -0.53, size=0.86, depth=0.18)
     places = ((-0.36, 0.28, 30), (0.37, 0.18, -40), (-0.37, -0.3, 70), (0.35, -0.36, 15), (0.3, 0.4, 100))
     beans = [_on_board(products.bean().turned(a, "z"), x, y, size=0.42, depth=0.07) for x, y, a in places]
@@ -132,9 +133,9 @@ def _cloud() -> tuple[bytes, tuple[Node, ...]]:
         canvas.cloud((x, y), size, color)
     for x, y, size, color in ((0.72, 0.86, 0.3, "#ffffff"), (0.95, 0.92, 0.24, "#f4fbfe"), (0.5, 0.97, 0.2, "#f4fbfe")):
         canvas.cloud((x, y), size, color)
-    canvas.text((0.055, 0.36), "nimbus", 0.25, "#0e3f66", weight=0.02, spacing=-0.01)
-    canvas.text((0.06, 0.54), "Walk on weather.", 0.09, "#0e3f66", weight=0.006)
-    canvas.text((0.06, 0.64), "The Cloud 4. Ninety grams less.", 0.05, "#21587f")
+    canvas.text((0.055, 0.36), "nimbus", Lettering(0.25, "#0e3f66", weight=0.02, spacing=-0.01))
+    canvas.text((0.06, 0.54), "Walk on weather.", Lettering(0.09, "#0e3f66", weight=0.006))
+    canvas.text((0.06, 0.64), "The Cloud 4. Ninety grams less.", Lettering(0.05, "#21587f"))
     canvas.pill((0.058, 0.82), "Try a pair", 0.12, "#0e3f66", "#ffffff")
     pair = products.shoe(upper="#ff6b5e", accent="#ffd166").turned(14, "z")
     return canvas.jpeg(), (_product("shoe", _on_board(pair, 0.45, -0.32, size=0.98, depth=0.24)),)
@@ -151,10 +152,10 @@ def _storm() -> tuple[bytes, tuple[Node, ...]]:
     bolt = [(0.56, 0.2), (0.3, 0.49), (0.49, 0.49), (0.36, 0.78), (0.76, 0.42), (0.55, 0.42), (0.74, 0.2)]
     canvas.polygon(bolt, "#ffe06677", blur=0.02)
     canvas.polygon(bolt, "#ffd93d")
-    canvas.text((0.5, 0.115), "nimbus", 0.088, "#ffffff", weight=0.02, anchor="ms")
-    canvas.text((0.5, 0.86), "STORM", 0.072, "#ffffff", weight=0.02, spacing=0.12, anchor="ms")
-    canvas.text((0.5, 0.912), "SEASON", 0.055, "#ffd93d", weight=0.01, spacing=0.16, anchor="ms")
-    canvas.text((0.5, 0.965), "Dry to the sock.", 0.03, "#d9d3f2", anchor="ms")
+    canvas.text((0.5, 0.115), "nimbus", Lettering(0.088, "#ffffff", weight=0.02, centred=True))
+    canvas.text((0.5, 0.86), "STORM", Lettering(0.072, "#ffffff", weight=0.02, spacing=0.12, centred=True))
+    canvas.text((0.5, 0.912), "SEASON", Lettering(0.055, "#ffd93d", weight=0.01, spacing=0.16, centred=True))
+    canvas.text((0.5, 0.965), "Dry to the sock.", Lettering(0.03, "#d9d3f2", centred=True))
     pair = products.shoe(upper="#35d0ba", accent="#ffd93d").turned(24, "z")
     return canvas.jpeg(), (_product("shoe", _on_board(pair, 0.02, -0.2, size=0.84, depth=0.2)),)
 
@@ -168,9 +169,9 @@ def _horizon() -> tuple[bytes, tuple[Node, ...]]:
     for x, y, size in ((0.57, 0.3, 0.05), (0.62, 0.22, 0.035), (0.535, 0.2, 0.03)):
         wing = size * 0.6
         canvas.polygon([(x - wing, y - size), (x, y), (x + wing, y - size * 1.1), (x, y + size * 0.45)], "#ffffffcc")
-    canvas.text((0.045, 0.42), "TERN", 0.3, "#ffffff", weight=0.012, spacing=0.12)
-    canvas.text((0.048, 0.56), "AIRLINES", 0.09, "#bfe3ea", spacing=0.56)
-    canvas.text((0.048, 0.8), "Half the world by morning.", 0.115, "#ffffff")
+    canvas.text((0.045, 0.42), "TERN", Lettering(0.3, "#ffffff", weight=0.012, spacing=0.12))
+    canvas.text((0.048, 0.56), "AIRLINES", Lettering(0.09, "#bfe3ea", spacing=0.56))
+    canvas.text((0.048, 0.8), "Half the world by morning.", Lettering(0.115, "#ffffff"))
     plane = products.aircraft().turned(-38, "y").turned(24, "x").turned(16, "z")
     return canvas.jpeg(), (_product("aircraft", _on_board(plane, 0.58, 0.06, size=0.86, depth=0.26)),)
 
@@ -184,10 +185,10 @@ def _round_trip() -> tuple[bytes, tuple[Node, ...]]:
         canvas.disc((float(x), float(y)), float(r), "#e3f4fb")
     canvas.disc((0.5, 0.475), 0.26, "#8ff0e055", blur=0.05)
     canvas.ring((0.5, 0.475), 0.272, 0.003, "#ffffff55")
-    canvas.text((0.5, 0.125), "TERN", 0.1, "#ffffff", weight=0.012, spacing=0.16, anchor="ms")
-    canvas.text((0.5, 0.168), "AIRLINES", 0.03, "#bfe3ea", spacing=0.6, anchor="ms")
-    canvas.text((0.5, 0.885), "Go round.", 0.085, "#ffffff", weight=0.006, anchor="ms")
-    canvas.text((0.5, 0.945), "42 cities, one fare.", 0.036, "#d9f2ee", anchor="ms")
+    canvas.text((0.5, 0.125), "TERN", Lettering(0.1, "#ffffff", weight=0.012, spacing=0.16, centred=True))
+    canvas.text((0.5, 0.168), "AIRLINES", Lettering(0.03, "#bfe3ea", spacing=0.6, centred=True))
+    canvas.text((0.5, 0.885), "Go round.", Lettering(0.085, "#ffffff", weight=0.006, centred=True))
+    canvas.text((0.5, 0.945), "42 cities, one fare.", Lettering(0.036, "#d9f2ee", centred=True))
     turning = Turning(np.linspace(0.0, 16.0, 9), np.array([_about_y(math.radians(45 * k)) for k in range(9)]))
     world = products.globe().scaled(0.46)
     plane = products.aircraft().scaled(0.26).turned(18, "x").moved(0, 0.16, 0.25)

@@ -1,19 +1,32 @@
-"""Pillow brushes for the creatives' boards: smooth gradients, ribbons, lettering. Coordinates are shares of the board."""
+"""Pillow brushes for the creatives' boards: gradients, ribbons, clouds, lettering."""
 
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-__all__ = ["Canvas"]
+__all__ = ["Canvas", "Lettering"]
 
 _FINE = 2  # painted at twice the size, then reduced: smooth edges
 Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """How a line is lettered: the font's height as a share of the board's; weight and spacing as shares of that."""
+
+    height: float
+    color: str
+    weight: float = 0.0
+    spacing: float = 0.0
+    centred: bool = False
 
 
 class Canvas:
@@ -24,11 +37,13 @@ class Canvas:
         self.image = Image.fromarray(_gradient(self.size, stops, slant))
 
     def layer(self, paint: Callable[[ImageDraw.ImageDraw], None], *, blur: float = 0.0) -> None:
-        """Paint on a clear layer and lay it over the picture."""
+        """Paint over the picture, what is painted softened by `blur`."""
+        if not blur:
+            paint(ImageDraw.Draw(self.image, "RGBA"))
+            return
         clear = Image.new("RGBA", self.size, (0, 0, 0, 0))
         paint(ImageDraw.Draw(clear))
-        if blur:
-            clear = clear.filter(ImageFilter.GaussianBlur(blur * self.size[1]))
+        clear = clear.filter(ImageFilter.GaussianBlur(blur * self.size[1]))
         self.image = Image.alpha_composite(self.image.convert("RGBA"), clear).convert("RGB")
 
     def disc(self, center: Point, radius: float, color: str, *, blur: float = 0.0) -> None:
@@ -77,38 +92,19 @@ class Canvas:
         x1, y1 = self._at((cx + 1.22 * size * share, cy + 0.42 * size))
         self.layer(lambda draw: draw.rounded_rectangle((x0, y0, x1, y1), radius=(y1 - y0) / 2, fill=color))
 
-    def text(
-        self,
-        at: Point,
-        words: str,
-        height: float,
-        color: str,
-        *,
-        weight: float = 0.0,
-        spacing: float = 0.0,
-        anchor: str = "ls",
-    ) -> None:
-        """Letter a line; height of the font, `weight` thickens it, `spacing` opens it, both as shares of the height."""
-        size = height * self.size[1]
+    def text(self, at: Point, words: str, style: Lettering) -> None:
+        """Letter a line whose left or, centred, middle baseline point is given."""
+        size = style.height * self.size[1]
         font = ImageFont.load_default(size=size)
-        stroke, gap = weight * size, spacing * size
+        stroke, gap = style.weight * size, style.spacing * size
         x, y = self._at(at)
-        if anchor[0] == "m":
+        if style.centred:
             x -= (font.getlength(words) + gap * (len(words) - 1)) / 2
+        starts = itertools.accumulate((font.getlength(mark) + gap for mark in words), initial=x)
 
         def letter(draw: ImageDraw.ImageDraw) -> None:
-            pen = x
-            for mark in words:
-                draw.text(
-                    (pen, y),
-                    mark,
-                    font=font,
-                    fill=color,
-                    stroke_width=stroke,
-                    stroke_fill=color,
-                    anchor="l" + anchor[1],
-                )
-                pen += font.getlength(mark) + gap
+            for mark, pen in zip(words, starts, strict=False):
+                draw.text((pen, y), mark, style.color, font, "ls", stroke_width=stroke, stroke_fill=style.color)
 
         self.layer(letter)
 
@@ -145,9 +141,11 @@ class Canvas:
 
 def _gradient(size: tuple[int, int], stops: Sequence[tuple[float, str]], slant: float) -> NDArray[np.uint8]:
     """Return a gradient down the picture, tilted by `slant` (share of the height from the left side to the right)."""
-    x, y = np.meshgrid(np.linspace(-0.5, 0.5, size[0]), np.linspace(0.0, 1.0, size[1]))
-    along = np.clip(y + slant * x, 0.0, 1.0)
+    across, down = np.linspace(-0.5, 0.5, size[0]), np.linspace(0.0, 1.0, size[1])
+    along = np.clip(down[:, None] + slant * across, 0.0, 1.0)
     marks = [mark for mark, _ in stops]
     colors = np.array([[int(color[k : k + 2], 16) for k in (1, 3, 5)] for _, color in stops], dtype=np.float64)
-    bands = np.stack([np.interp(along, marks, colors[:, channel]) for channel in range(3)], axis=-1)
-    return np.rint(bands).astype(np.uint8)
+    steps = np.linspace(0.0, 1.0, 1024)
+    ramp = np.column_stack([np.interp(steps, marks, colors[:, channel]) for channel in range(3)])
+    picture: NDArray[np.uint8] = np.rint(ramp).astype(np.uint8)[(along * 1023).astype(np.int32)]
+    return picture

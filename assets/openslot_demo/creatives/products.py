@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from openslot_demo.worlds.mesh import Floats, Mesh, ball, box, extrude, join, lathe, linear, prism, quads, tube
+from openslot_demo.worlds.mesh import Floats, Mesh, join, linear, quads
+from openslot_demo.worlds.shapes import ball, box, extrude, lathe, tube
 
 __all__ = ["aircraft", "bean", "cup", "globe", "loft", "shoe", "steam", "takeaway"]
 
@@ -41,9 +43,7 @@ def cup(*, glaze: str = "#fff7ea", band: str = "#e4572e") -> Mesh:
     )
     angles = np.linspace(-1.25, 1.25, 9)
     curve = [(0.35 + 0.17 * math.cos(a), 0.36 + 0.17 * math.sin(a), 0.0) for a in angles]
-    handle = (
-        join(tube(a, b, 0.035, 10) for a, b in zip(curve, curve[1:], strict=False)).painted(glaze).shaded(0.75, 1.0)
-    )
+    handle = join(tube(a, b, 0.035, 10) for a, b in itertools.pairwise(curve)).painted(glaze).shaded(0.75, 1.0)
     return join([body, stripe, coffee, crema, saucer.painted(glaze).shaded(0.8, 1.0), handle])
 
 
@@ -59,7 +59,7 @@ def takeaway(*, paper: str, sleeve: str, lid: str = "#2d2320") -> Mesh:
 
 def bean(*, color: str = "#5a3220") -> Mesh:
     """Return a coffee bean, 0.3 m long, its crease toward +Z."""
-    halves = [ball(0.15, detail=2).scaled(0.46, 1.0, 0.55).moved(x) for x in (-0.052, 0.052)]
+    halves = [ball(0.15, detail=1).scaled(0.46, 1.0, 0.55).moved(x) for x in (-0.052, 0.052)]
     return join(halves).painted(color).shaded(0.75, 1.25)
 
 
@@ -183,8 +183,3 @@ def globe(*, sea: str = "#2a86b5", land: str = "#8cc084") -> Mesh:
     sphere.colors[dry] = linear(land)
     sphere.colors[ice] = linear("#f4fbfb")
     return sphere.tinted(np.repeat(rng.uniform(0.92, 1.08, len(middle)), 3))
-
-
-def plinth(width: float, height: float, depth: float, color: str) -> Mesh:
-    """Return a small ledge for a product."""
-    return join([box(width, height, depth, bottom=True), prism(0.01, height, 3)]).painted(color).shaded(0.8, 1.0)

@@ -1,5 +1,5 @@
 // GLB files to three.js objects, without blob: addresses, so that the page runs under `default-src 'self'`.
-import { GLTFLoader, LinearFilter, LinearMipmapLinearFilter, MeshLambertMaterial, SRGBColorSpace, Texture } from "./vendor/three.min.js";
+import { clone, GLTFLoader, LinearFilter, LinearMipmapLinearFilter, MeshLambertMaterial, SRGBColorSpace, Texture } from "./vendor/three.min.js";
 
 /** A GLTFLoader plugin that decodes images from the GLB's own bytes. */
 class EmbeddedImages {
@@ -38,6 +38,15 @@ export async function load(url) {
     if (node.isMesh && !Array.isArray(node.material)) node.material = plain(node.material, made);
   });
   return gltf;
+}
+
+const creatives = new Map();
+
+/** Loads a creative once and returns a copy of its own for each slot it hangs in: { scene, animations }. */
+export async function loadCreative(url) {
+  if (!creatives.has(url)) creatives.set(url, load(url));
+  const { scene, animations } = await creatives.get(url);
+  return { scene: clone(scene), animations };
 }
 
 function plain(material, made) {

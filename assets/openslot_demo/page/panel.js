@@ -38,14 +38,15 @@ export function showBanner(text, urgent) {
   write(banner, text);
 }
 
-export function showTotals(totals) {
+export function showTotals({ viewable = 0, rendered = 0, ...others }) {
+  const totals = { viewable, rendered, ...others };
   for (const cell of byId("totals").querySelectorAll("dd")) {
     const key = cell.dataset.total;
     write(cell, key === "spend" ? money(totals.spend_micros, totals.currency) : whole.format(totals[key] ?? 0));
   }
   if (Date.now() - spokenAt < SPOKEN_EVERY_MS) return;
   spokenAt = Date.now();
-  write(byId("said"), `${whole.format(totals.viewable)} viewable of ${whole.format(totals.rendered)} rendered; spend ${money(totals.spend_micros, totals.currency)}.`);
+  write(byId("said"), `${whole.format(viewable)} viewable of ${whole.format(rendered)} rendered; spend ${money(totals.spend_micros, totals.currency)}.`);
 }
 
 export function showAgreement({ sdk_viewable, ledger_viewable, agree }) {

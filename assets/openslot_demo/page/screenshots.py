@@ -61,7 +61,7 @@ def open_page(chromium: Browser, url: str, shot: Shot) -> Page:
     width, height = shot.size
     page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if shot.dark else "light")
     page.goto(f"{url.rstrip('/')}/?world={shot.world}&ratio=1")
-    page.wait_for_selector(f"#canvas[data-world='{shot.world}'][data-frames]", timeout=_READY_MS)
+    page.wait_for_selector(f"#canvas[data-world='{shot.world}'][data-pending='0']", timeout=_READY_MS)
     return page
 
 

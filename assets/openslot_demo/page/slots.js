@@ -3,7 +3,7 @@ import {
   AnimationMixer, Box3, BufferAttribute, BufferGeometry, CanvasTexture, Color, DoubleSide, Group, Mesh, MeshBasicMaterial, PlaneGeometry,
   SRGBColorSpace, Vector3,
 } from "./vendor/three.min.js";
-import { load } from "./gltf.js";
+import { loadCreative } from "./gltf.js";
 
 const FLASH_S = 1.4;
 const COLORS = { empty: "#8d97a8", filled: "#f0a32b", rendered: "#3a90ea", viewable: "#22b873" };
@@ -16,6 +16,7 @@ export class SlotView {
     this.viewable = slot.viewable;
     this.flash = 0;
     this.shown = undefined;
+    this.pending = false;
     this.mixer = null;
     this.root = new Group();
     this.root.position.fromArray(slot.position);
@@ -43,12 +44,15 @@ export class SlotView {
     this.creative.clear();
     this.mixer = null;
     this.label.visible = Boolean(url);
+    this.pending = Boolean(url);
     if (!url) return;
     try {
-      const gltf = await load(url);
+      const gltf = await loadCreative(url);
       if (this.shown === url) this.hang(gltf);
     } catch (error) {
       console.warn(`creative ${url} was not shown: ${error.message}`);
+    } finally {
+      this.pending = this.shown !== url;
     }
   }
 

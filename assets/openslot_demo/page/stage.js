@@ -158,6 +158,7 @@ export class Stage {
     view.walkers.hidden = this.riding ? 0 : -1;
     if (!this.riding || !view.walkers.look(0, this.camera)) this.controls.update();
     this.renderer.render(this.scene, this.camera);
+    this.canvas.dataset.pending = String(view.pending);
     this.canvas.dataset.frames = String(1 + Number(this.canvas.dataset.frames ?? 0));
     this.spare(dt);
   }
@@ -194,6 +195,11 @@ class WorldView {
     this.box = new Box3().setFromObject(scene);
     this.root.add(scene, this.walkers.root, ...[...this.slots.values()].map((slot) => slot.root));
     this.ready = true;
+  }
+
+  /** How many creatives are still on their way. */
+  get pending() {
+    return [...this.slots.values()].filter((slot) => slot.pending).length;
   }
 
   update({ slots, walkers }) {

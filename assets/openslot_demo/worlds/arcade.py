@@ -1,28 +1,17 @@
-"""The arcade: a narrow street of shops at dusk that opens into a hall of game cabinets; neon, awnings, hanging signs."""
+"""The arcade: a narrow street of shops at dusk that opens into a hall of game cabinets; neon and hanging signs."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 
 from openslot_demo.worlds import furniture
-from openslot_demo.worlds.mesh import (
-    Mesh,
-    box,
-    extrude,
-    fade_disc,
-    join,
-    linear,
-    panel,
-    prism,
-    quads,
-    slab,
-    tiles,
-    tube,
-)
+from openslot_demo.worlds.mesh import Mesh, join, linear, quads
 from openslot_demo.worlds.paths import graph
 from openslot_demo.worlds.scenery import Board, Prop, World, board, paint, props
+from openslot_demo.worlds.shapes import box, extrude, fade_disc, panel, prism, slab, tiles, tube
 from openslot_spec.records import Money
 
 __all__ = ["WALK", "build"]
@@ -32,15 +21,17 @@ PINK, CYAN, AMBER, MINT, VIOLET = "#ff5fa2", "#4fe3f0", "#ffbf5e", "#7cf2b0", "#
 
 WALK = graph(
     {
-        "s1": (-2, 25), "s2": (2, 25), "s3": (-3, 18), "s4": (3, 18), "s5": (-3, 11), "s6": (3, 11), "s7": (-3, 4), "s8": (3, 4), "s9": (-3, -3),
-        "s10": (3, -3), "m1": (0, 21), "m2": (0, 14), "m3": (0, 7), "m4": (0, 0), "m5": (0, -7),
-        "h1": (0, -12), "h2": (-8, -12), "h3": (8, -12), "h4": (-8, -17.4), "h5": (-2.7, -17.4), "h6": (2.7, -17.4), "h7": (8, -17.4),
-        "h8": (-8, -23.2), "h9": (0, -23.2), "h10": (8, -23.2), "h11": (-2.7, -12), "h12": (2.7, -12), "h13": (-2.7, -23.2), "h14": (2.7, -23.2),
-        "y1": (-8.6, 0.5), "y2": (-11.5, 0.5),
+        "s1": (-2, 25), "s2": (2, 25), "s3": (-3, 18), "s4": (3, 18), "s5": (-3, 11), "s6": (3, 11), "s7": (-3, 4),
+        "s8": (3, 4), "s9": (-3, -3), "s10": (3, -3), "m1": (0, 21), "m2": (0, 14), "m3": (0, 7), "m4": (0, 0),
+        "m5": (0, -7), "y1": (-8.6, 0.5), "y2": (-11.5, 0.5),
+        "h1": (0, -12), "h2": (-8, -12), "h3": (8, -12), "h4": (-8, -17.4), "h5": (-2.7, -17.4), "h6": (2.7, -17.4),
+        "h7": (8, -17.4), "h8": (-8, -23.2), "h9": (0, -23.2), "h10": (8, -23.2), "h11": (-2.7, -12), "h12": (2.7, -12),
+        "h13": (-2.7, -23.2), "h14": (2.7, -23.2),
     },
     (
-        "s1 s2 s4 s6 s8 s10", "s1 s3 s5 s7 s9", "s1 m1 m2 m3 m4 m5 h1", "s3 m1 s4", "s3 m2 s6", "s5 m2", "s5 m3 s8", "s7 m3", "s7 m4 s10",
-        "s9 m4", "s9 m5 s10", "h2 h11 h1 h12 h3", "h2 h4 h8", "h11 h5 h13", "h12 h6 h14", "h3 h7 h10", "h8 h13 h9 h14 h10", "s7 y1 y2", "m4 y1",
+        "s1 s2 s4 s6 s8 s10", "s1 s3 s5 s7 s9", "s1 m1 m2 m3 m4 m5 h1", "s3 m1 s4", "s3 m2 s6", "s5 m2", "s5 m3 s8",
+        "s7 m3", "s7 m4 s10", "s9 m4", "s9 m5 s10", "s7 y1 y2", "m4 y1", "h2 h11 h1 h12 h3", "h2 h4 h8", "h11 h5 h13",
+        "h12 h6 h14", "h3 h7 h10", "h8 h13 h9 h14 h10",
     ),
 )  # fmt: skip
 
@@ -100,10 +91,11 @@ def _street() -> Prop:
 
 
 _PLAN = (
-    (-1, 23.0, 8.0, BRICK, PINK), (-1, 15.0, 8.0, SLATE, CYAN), (-1, 7.0, 8.0, SAND, AMBER), (-1, -4.6, 9.2, PLUM, MINT),
+    (-1, 23.0, 8.0, BRICK, PINK), (-1, 15.0, 8.0, SLATE, CYAN), (-1, 7.0, 8.0, SAND, AMBER),
+    (-1, -4.6, 9.2, PLUM, MINT),
     (1, 23.0, 8.0, SAND, CYAN), (1, 14.5, 9.0, PLUM, AMBER), (1, 5.5, 9.0, BRICK, MINT), (1, -4.1, 10.2, SLATE, PINK),
 )  # fmt: skip
-"""The shops: side of the street, z of the middle, width, wall, neon. On the west an alley lies between z = 0 and z = 3."""
+"""The shops: side of the street, z of the middle, width, wall, neon. An alley opens in the west at z = 0 to 3."""
 
 
 def _shops(side: int) -> Prop:
@@ -153,7 +145,7 @@ def _vault() -> Prop:
     ribs = []
     for z in (26.0, 19.0, 11.0, 3.0, -5.0):
         points = [(6.0 * math.cos(a), 7.2 + 2.6 * math.sin(a), z) for a in np.linspace(0, math.pi, 9)]
-        ribs += [tube(a, b, 0.09, 5) for a, b in zip(points, points[1:], strict=False)]
+        ribs += [tube(a, b, 0.09, 5) for a, b in itertools.pairwise(points)]
     for x, y in ((0.0, 9.8), (4.24, 9.04), (-4.24, 9.04)):
         ribs.append(tube((x, y, 26), (x, y, -5), 0.05, 4))
     return paint(join(ribs).painted("#4a5270").shaded(0.8, 1.1))
@@ -162,7 +154,8 @@ def _vault() -> Prop:
 def _hall() -> Prop:
     """Return the open-fronted game hall: back and side walls, its roof one-sided from below."""
     wall = [
-        panel(26, 6.2).moved(0, 3.1, -27), panel(17, 6.2).turned(90).moved(-13, 3.1, -18.5), panel(17, 6.2).turned(-90).moved(13, 3.1, -18.5),
+        panel(26, 6.2).moved(0, 3.1, -27), panel(17, 6.2).turned(90).moved(-13, 3.1, -18.5),
+        panel(17, 6.2).turned(-90).moved(13, 3.1, -18.5),
         panel(7, 6.2).turned(180).moved(-9.5, 3.1, -10), panel(7, 6.2).turned(180).moved(9.5, 3.1, -10),
     ]  # fmt: skip
     inside = join(wall).painted("#5d5696").shaded(0.7, 1.15)
@@ -234,20 +227,30 @@ def _furniture() -> Prop:
     pots = props(
         furniture.planter(0.42, 0.6, color="#6b6480").at(x, 0, z)
         + furniture.tree(2.1, seed=k, leaf="#5d8f6b").at(x, 0.45, z)
-        for k, (x, z) in enumerate(((-5.0, 26.5), (5.0, 26.5), (5.1, 18.9), (-5.1, 10.9), (5.1, 1.2), (-5.1, -9.0)))
+        for k, (x, z) in enumerate(((-5.0, 26.5), (5.0, 26.5), (5.1, 18.9), (-5.1, 19.1), (5.1, 1.2), (-5.1, -9.0)))
     )
     seats = furniture.scattered(furniture.bench(wood="#8a6a5a"), [(-4.9, 14.6, 90), (4.9, 5.8, -90), (-4.9, -3.0, 90)])
     return bulbs + lamps + pots + seats
 
 
+# fmt: off
 def _boards() -> tuple[Board, ...]:
     return (
-        board("arcade-screen", "Game hall screen", (6.0, 3.0), (2.6, 3.5, -26.85), 0, back=furniture.frame(6.0, 3.0, rim=0.12, color="#171a2e"), floor_cpm=Money(micros=6_000_000), tags=("indoor", "large")),
-        board("arcade-sign", "Hanging sign", (1.9, 1.3), (0, 4.0, 9.0), 0, back=furniture.hanging_sign(1.9, 1.3, drop=1.0), two_sided=True, tags=("street", "hanging")),
-        board("arcade-poster", "Shop poster", (1.1, 1.65), (-5.85, 1.6, 12.0), 90, tags=("street", "eye-level", "portrait")),
+        board("arcade-screen", "Game hall screen", (6.0, 3.0), (2.6, 3.5, -26.85), 0,
+              back=furniture.frame(6.0, 3.0, rim=0.12, color="#171a2e"), depth=1.0, floor_cpm=Money(micros=6_000_000),
+              tags=("indoor", "large")),
+        board("arcade-sign", "Hanging sign", (1.9, 1.3), (0, 4.0, 9.0), 0,
+              back=furniture.hanging_sign(1.9, 1.3, drop=1.0), two_sided=True, tags=("street", "hanging")),
+        board("arcade-poster", "Shop poster", (1.1, 1.65), (-5.85, 1.6, 11.65), 90,
+              tags=("street", "eye-level", "portrait")),
         board("arcade-wall", "Wall over the shops", (4.0, 1.6), (5.85, 5.4, 14.5), -90, tags=("street", "large")),
-        board("arcade-banner", "Portal banner", (1.2, 3.2), (8.9, 2.6, -9.75), 0, back=furniture.billboard(1.2, 3.2, 2.6), tags=("street", "portrait")),
-        board("arcade-behind-cabinets", "Behind the cabinets", (2.6, 0.9), (-7.4, 0.9, -26.88), 0, tags=("indoor", "occluded")),
-        board("arcade-marquee", "Cabinet marquee", (0.6, 0.2), (-5.9, 2.1, -16.0), -90, back=furniture.frame(0.6, 0.2, rim=0.03, deep=0.05), tags=("indoor", "tiny")),
-        board("arcade-alley", "Turned to the alley wall", (1.8, 1.2), (-10.5, 1.5, 2.5), 0, back=furniture.totem(1.8, 1.2, 1.5), tags=("street", "misplaced")),
-    )  # fmt: skip
+        board("arcade-banner", "Hall banner", (1.2, 3.0), (-2.4, 3.2, -26.85), 0, depth=1.0,
+              tags=("indoor", "portrait")),
+        board("arcade-behind-cabinets", "Behind the cabinets", (2.6, 0.9), (-7.4, 0.9, -26.88), 0,
+              tags=("indoor", "occluded")),
+        board("arcade-marquee", "Cabinet marquee", (0.6, 0.2), (-5.9, 2.1, -16.0), -90,
+              back=furniture.frame(0.6, 0.2, rim=0.03, deep=0.05), tags=("indoor", "tiny")),
+        board("arcade-alley", "Turned to the alley wall", (1.8, 1.2), (-10.5, 1.5, 2.5), 0,
+              back=furniture.totem(1.8, 1.2, 1.5), tags=("street", "misplaced")),
+    )
+# fmt: on

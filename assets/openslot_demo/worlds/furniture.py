@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from openslot_demo.worlds.mesh import (
-    ball,
-    box,
-    extrude,
-    fade_disc,
-    fade_rect,
-    join,
-    lathe,
-    panel,
-    prism,
-    quads,
-    relief,
-    tube,
-)
+from openslot_demo.worlds.mesh import join, quads
 from openslot_demo.worlds.scenery import Prop, frame, paint, props
+from openslot_demo.worlds.shapes import ball, box, extrude, fade_disc, fade_rect, lathe, panel, prism, relief, tube
 
 __all__ = [
     "awning",
@@ -213,7 +203,7 @@ def hanging_sign(width: float, height: float, *, color: str = "#2c3240", drop: f
 def ribbon(points: list[tuple[float, float]], thickness: float, depth: float, color: str) -> Prop:
     """Return straight bars along a line of (x, y) points, as neon lettering or ribs are made of."""
     bars = []
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in itertools.pairwise(points):
         length, angle = math.hypot(bx - ax, by - ay), math.degrees(math.atan2(by - ay, bx - ax))
         half = thickness / 2
         outline = [(-half, -half), (length + half, -half), (length + half, half), (-half, half)]
@@ -221,6 +211,6 @@ def ribbon(points: list[tuple[float, float]], thickness: float, depth: float, co
     return paint(join(bars).painted(color), material="glow")
 
 
-def scattered(prop: Prop, places: list[tuple[float, float, float]]) -> Prop:
+def scattered(prop: Prop, places: Sequence[tuple[float, float, float]]) -> Prop:
     """Return copies of a prop at (x, z, turn in degrees)."""
     return props(prop.at(x, 0.0, z, turn=turn) for x, z, turn in places)

@@ -10,9 +10,10 @@ import itertools
 import numpy as np
 
 from openslot_demo.worlds import furniture
-from openslot_demo.worlds.mesh import Mesh, ball, box, fade_rect, join, lathe, linear, panel, prism, quads, slab, tiles
+from openslot_demo.worlds.mesh import Mesh, join, linear, quads
 from openslot_demo.worlds.paths import graph
 from openslot_demo.worlds.scenery import Board, Prop, World, board, paint, props
+from openslot_demo.worlds.shapes import ball, box, fade_rect, lathe, panel, prism, slab, tiles
 from openslot_spec.records import Money
 
 __all__ = ["WALK", "build"]
@@ -22,15 +23,16 @@ IVORY, BLUE, PLUM, SAGE, WHITE, DARK = "#efe9dd", "#31566b", "#8f4a52", "#9db09a
 
 WALK = graph(
     {
-        "h1": (-12, -8.5), "h2": (-6, -8.5), "h3": (0, -8.5), "h4": (1.8, -5), "h5": (0.6, -0.6), "h6": (-6, -0.6), "h7": (-9, -0.4),
-        "h8": (-13.6, -0.6), "h9": (-13.6, -5), "h10": (-6, -4.9),
+        "h1": (-12, -8.5), "h2": (-6, -8.5), "h3": (0, -8.5), "h4": (1.8, -5), "h5": (0.6, -0.6), "h6": (-6, -0.6),
+        "h7": (-9, -0.4), "h8": (-13.6, -0.6), "h9": (-13.6, -5), "h10": (-6, -4.9),
         "b1": (6.4, -5), "b2": (10, -8.6), "b3": (13.2, -5), "b4": (10, -1.2), "b5": (7, -9.5),
         "c1": (-9, 4.6), "c2": (-12.6, 7), "c3": (-9, 9.8), "c4": (-4.6, 7),
-        "f1": (0.6, 4.6), "f2": (0.4, 7), "f3": (6, 9.8), "f4": (10, 4.6), "f5": (13.4, 8.6), "f6": (6, 4.6),
+        "f1": (0.6, 4.6), "f2": (0.4, 7), "f3": (6, 9.8), "f4": (10, 4.6), "f5": (13, 9.6), "f6": (6, 4.6),
+        "f7": (9.5, 10.6), "f8": (12, 4.8),
     },
     (
-        "h1 h2 h3 h4 h5 h6 h7 h8 h9 h1", "h10 h2", "h10 h6", "h10 h9", "h10 h4", "h4 b1 b4 b3 b2 b1", "b5 b1", "b5 b2", "h7 c1",
-        "c1 c2 c3 c4 c1", "c4 f2", "h5 f1 f2 f3 f5 f4 f6 f1", "b4 f4", "f6 f2", "f4 f3",
+        "h1 h2 h3 h4 h5 h6 h7 h8 h9 h1", "h10 h2", "h10 h6", "h10 h9", "h10 h4", "h4 b1 b4 b3 b2 b1", "b5 b1", "b5 b2",
+        "h7 c1", "c1 c2 c3 c4 c1", "c4 f2", "h5 f1 f2 f3 f7 f5 f8 f4 f6 f1", "b4 f4", "f6 f2", "f4 f3",
     ),
 )  # fmt: skip
 
@@ -41,7 +43,7 @@ def build() -> World:
         ("floor", _floors()),
         ("walls", _walls()),
         ("ceiling", _ceiling()),
-        ("pillars", props(_pillar().at(x, 0, z) for x in (-11.0, -1.0) for z in (-7.0, -2.2))),
+        ("pillars", props(_pillar().at(x, 0, z) for x, z in _PILLARS)),
         ("paintings", _paintings()),
         ("sculptures", _sculptures()),
         ("furniture", _furniture()),
@@ -65,7 +67,19 @@ def _floors() -> Prop:
         ((-16, -2, 2, 12), (9, 7), ("#c9b8a4", "#bfae9b")),
         ((-2, 16, 2, 12), (12, 7), ("#d9d3c6", "#cfc7b7", "#d4cdbf")),
     )
-    return paint(*(_floor(*room) for room in rooms), slab(33.2, 25.2).painted("#8d8171").moved(y=-0.02)) + _skirts()
+    return paint(*(_floor(*room) for room in rooms), _sill().painted("#8d8171")) + _skirts()
+
+
+def _sill() -> Mesh:
+    """Return the strip of ground under the outer walls."""
+    return join(
+        [
+            slab(33.2, 0.6).moved(z=12.3),
+            slab(33.2, 0.6).moved(z=-12.3),
+            slab(0.6, 24).moved(16.3),
+            slab(0.6, 24).moved(-16.3),
+        ]
+    )
 
 
 def _floor(extent: tuple[float, float, float, float], cells: tuple[int, int], palette: tuple[str, ...]) -> Mesh:
@@ -104,7 +118,10 @@ def _skirts() -> Prop:
 
 
 def _wall(length: float, gaps: tuple[tuple[float, float], ...], front: str, back: str | None = None) -> Prop:
-    """Return a wall along x, its front on +Z; gaps: (middle, width) of doorways 3 m high. Without `back` it is one-sided."""
+    """Return a wall along x, its front on +Z; gaps: (middle, width) of doorways 3 m high.
+
+    Without `back` it is one-sided.
+    """
     edges = sorted([-length / 2, length / 2, *(m + s * w / 2 for m, w in gaps for s in (-1, 1))])
     spans = [(a, b, 0.0, HEIGHT) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     spans += [(m - w / 2, m + w / 2, 3.0, HEIGHT - 3.0) for m, w in gaps]
@@ -171,14 +188,20 @@ def _ceiling() -> Prop:
     return paint(lid, material="shell") + paint(lights.painted("#fff3d6"), material="glow")
 
 
+_PILLARS = ((-11.0, -7.0), (-11.0, -2.2), (-1.0, -7.0), (-1.0, -2.2), (-14.9, -4.6))
+"""The last stands before a board."""
+
+
 def _pillar() -> Prop:
     return furniture.column(HEIGHT, 0.42, color="#e6dccb", sides=16)
 
 
 def _paintings() -> Prop:
     places = [
-        (-13.2, -11.99, 0), (0.9, -11.99, 0), (-15.99, -9.4, 90), (-13.5, 1.84, 180), (-4.2, 1.84, 180), (3.84, -9.4, -90), (3.84, -1.4, -90),
-        (6.4, -11.99, 0), (13.6, -11.99, 0), (4.16, -9.2, 90), (13.6, 1.84, 180), (-13.6, 2.16, 0), (-4.4, 2.16, 0), (-12.6, 11.99, 180),
+        (-13.2, -11.99, 0), (0.9, -11.99, 0), (-15.99, -9.4, 90), (-13.5, 1.84, 180), (-4.2, 1.84, 180),
+        (3.84, -9.4, -90), (3.84, -1.4, -90),
+        (6.4, -11.99, 0), (13.6, -11.99, 0), (4.16, -9.2, 90), (13.6, 1.84, 180),
+        (-13.6, 2.16, 0), (-4.4, 2.16, 0), (-12.6, 11.99, 180),
         (-6, 11.99, 180), (13.6, 2.16, 0), (15.99, 4.6, -90), (12.2, 11.99, 180),
     ]  # fmt: skip
     rng = np.random.default_rng(41)
@@ -231,8 +254,10 @@ def _sculptures() -> Prop:
     )
     torch = lathe([(0.28, 0), (0.05, 0.45), (0.3, 0.9), (0.05, 1.3), (0, 1.35)], 6)
     pieces = [
-        paint(vase.painted("#2f6f73").shaded(0.7, 1.15), material="metal"), paint(stack.painted("#d6cfc4").shaded(0.7, 1.0)),
-        paint(spire.painted("#c8553d").shaded(0.75, 1.1)), paint(torch.painted("#d9a441").shaded(0.7, 1.1), material="metal"),
+        paint(vase.painted("#2f6f73").shaded(0.7, 1.15), material="metal"),
+        paint(stack.painted("#d6cfc4").shaded(0.7, 1.0)),
+        paint(spire.painted("#c8553d").shaded(0.75, 1.1)),
+        paint(torch.painted("#d9a441").shaded(0.7, 1.1), material="metal"),
     ]  # fmt: skip
     places = [(-3.4, -2.6), (10, -5), (-9, 7), (13.2, 4.4)]
     return props((plinth + piece.at(0, 1.0)).at(x, 0, z) for piece, (x, z) in zip(pieces, places, strict=True))
@@ -277,19 +302,25 @@ def _palm(seed: int) -> Prop:
     return paint(join(leaves).painted("#4f8457").shaded(0.6, 1.2), material="sheer")
 
 
+# fmt: off
 def _boards() -> tuple[Board, ...]:
-    gilt = "#b08d4a"
     return (
-        board("gallery-hall", "Great hall wall", (4.8, 2.4), (-6, 2.35, -11.85), 0, back=furniture.frame(4.8, 2.4, rim=0.14, color=gilt), floor_cpm=Money(micros=5_000_000), tags=("indoor", "large")),
-        board("gallery-blue", "Blue room portrait", (2.0, 3.0), (15.85, 2.1, -5), -90, back=furniture.frame(2.0, 3.0, rim=0.12, color=gilt), tags=("indoor", "portrait")),
-        board("gallery-plum", "Plum room wall", (3.2, 2.0), (-15.85, 2.0, 7), 90, back=furniture.frame(3.2, 2.0, rim=0.12, color=gilt), tags=("indoor",)),
+        board("gallery-hall", "Great hall wall", (4.8, 2.4), (-6, 2.35, -11.85), 0, back=_gilt(4.8, 2.4), depth=1.0,
+              floor_cpm=Money(micros=5_000_000), tags=("indoor", "large")),
+        board("gallery-blue", "Blue room portrait", (2.0, 3.0), (15.85, 2.1, -5), -90, back=_gilt(2.0, 3.0), depth=1.0,
+              tags=("indoor", "portrait")),
+        board("gallery-plum", "Plum room wall", (3.2, 2.0), (-15.85, 2.0, 7), 90, back=_gilt(3.2, 2.0),
+              tags=("indoor",)),
         board("gallery-foyer", "Foyer screen", (2.4, 1.35), (6, 1.9, 2.3), 0, tags=("indoor", "eye-level")),
-        board("gallery-pillar", "Behind the pillar", (1.2, 1.5), (-15.85, 1.9, -4.6), 90, back=_screened(), tags=("indoor", "occluded")),
+        board("gallery-pillar", "Behind the pillar", (1.2, 1.5), (-15.85, 1.9, -4.6), 90, tags=("indoor", "occluded")),
         board("gallery-lintel", "Over the door", (1.6, 0.5), (1, 4.1, 2.3), 0, tags=("indoor", "high")),
-        board("gallery-label", "Wall label", (0.4, 0.3), (-2.6, 1.5, -11.9), 0, back=furniture.frame(0.4, 0.3, rim=0.03, deep=0.04), tags=("indoor", "tiny")),
-        board("gallery-stored", "Stored, face to the wall", (2.0, 1.4), (-4.5, 1.0, 11.5), 0, back=furniture.totem(2.0, 1.4, 1.0), tags=("indoor", "misplaced")),
-    )  # fmt: skip
+        board("gallery-label", "Wall label", (0.4, 0.3), (-2.6, 1.5, -11.9), 0,
+              back=furniture.frame(0.4, 0.3, rim=0.03, deep=0.04), tags=("indoor", "tiny")),
+        board("gallery-stored", "Stored, face to the wall", (2.0, 1.4), (-4.5, 1.0, 11.5), 0,
+              back=furniture.totem(2.0, 1.4, 1.0), tags=("indoor", "misplaced")),
+    )
+# fmt: on
 
 
-def _screened() -> Prop:
-    return furniture.frame(1.2, 1.5)
+def _gilt(width: float, height: float) -> Prop:
+    return furniture.frame(width, height, rim=0.13, color="#b08d4a")

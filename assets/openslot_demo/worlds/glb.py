@@ -195,7 +195,8 @@ class _Writer:
         return self.add("textures", {"sampler": 0, "source": source})
 
     def animation(self) -> dict[str, Any]:
-        samplers, channels = [], []
+        samplers: list[dict[str, Any]] = []
+        channels: list[dict[str, Any]] = []
         for node, turning in self.channels:
             times = self.accessor(_column(turning.times_s), _FLOAT, "SCALAR", None, bounds=True)
             output = self.accessor(turning.rotations.astype(np.float32), _FLOAT, "VEC4", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def graph(places: Mapping[str, tuple[float, float]], ways: Iterable[str], *, flo
     """Return the graph of named places (x, z) and ways such as `"a b c"`, each a chain of places."""
     index = {name: at for at, name in enumerate(places)}
     chains = [[index[name] for name in way.split()] for way in ways]
-    pairs = {(min(pair), max(pair)) for chain in chains for pair in zip(chain, chain[1:], strict=False)}
+    pairs = {(min(pair), max(pair)) for chain in chains for pair in itertools.pairwise(chain)}
     points = np.array([(x, floor_y, z) for x, z in places.values()], dtype=np.float64)
     return WalkGraph(points, np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2))
 
@@ -102,17 +103,21 @@ def _floor(corners: Floats) -> tuple[float, Bools]:
     area = np.bincount(bins[up], weights=_area_y(corners[up]))
     floor = int(np.argmax(area >= 0.4 * area.max()))
     flat = up & (np.abs(bins - floor) <= 1)
-    return float(np.average(level[flat], weights=_area_y(corners[flat]) + 1e-12)), flat
+    order = np.argsort(level[flat])
+    half = np.cumsum(_area_y(corners[flat])[order])
+    return float(level[flat][order][np.searchsorted(half, half[-1] / 2)]), flat
 
 
 def _area_y(corners: Floats) -> Floats:
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    return np.abs(a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]) / 2
+    area: Floats = np.abs(a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2]) / 2
+    return area
 
 
 def _within(corners: Floats, low_y: float, high_y: float) -> Floats:
     y = corners[:, :, 1]
-    return corners[(y.max(axis=1) > low_y) & (y.min(axis=1) < high_y)]
+    chosen: Floats = corners[(y.max(axis=1) > low_y) & (y.min(axis=1) < high_y)]
+    return chosen
 
 
 def _covered(corners: Floats, low: Floats, cell: float, shape: Ints, band: tuple[float, float]) -> Bools:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from openslot_demo.worlds import furniture
-from openslot_demo.worlds.mesh import Mesh, arch, ball, box, gable, join, lathe, linear, prism, tiles
+from openslot_demo.worlds.mesh import Mesh, join, linear
 from openslot_demo.worlds.paths import graph
 from openslot_demo.worlds.scenery import Board, Prop, World, board, paint, props
+from openslot_demo.worlds.shapes import arch, ball, box, gable, lathe, prism, tiles
 from openslot_spec.records import Money
 
 __all__ = ["WALK", "build"]
@@ -19,16 +20,16 @@ STONE, PALE, TERRACOTTA, TEAL, NAVY = "#d8c7a4", "#f6edda", "#c4694a", "#2f8f8b"
 
 WALK = graph(
     {
-        "s1": (-6, 24), "s2": (0, 26), "s3": (6, 24),
-        "n": (0, -8), "ne": (6.5, -5.5), "e": (8.5, 1), "se": (6, 7), "s": (0, 9), "sw": (-6, 7), "w": (-8.5, 1), "nw": (-6.5, -5.5),
-        "nn": (0, -16), "nne": (11, -16), "nnw": (-11, -16), "ee": (16.5, -9), "e2": (16.5, 6), "ww": (-17.5, -8), "w2": (-17.5, 6),
-        "sse": (13, 18), "ssw": (-13, 18), "ss": (0, 16),
-        "a1": (-16, -24), "a2": (0, -24), "a3": (16, -24), "g1": (-12, -20), "g2": (0, -20), "g3": (12, -20),
+        "s1": (-6, 24), "s2": (0, 26), "s3": (6, 24), "ss": (0, 16), "sse": (17.5, 18), "ssw": (-18, 18),
+        "n": (0, -8), "ne": (6.5, -5.5), "e": (8.5, 1), "se": (6, 7), "s": (0, 9), "sw": (-6, 7), "w": (-8.5, 1),
+        "nw": (-6.5, -5.5), "nn": (0, -16), "nne": (11, -16), "nnw": (-11, -16), "ee": (16.5, -9), "e2": (16.5, 6),
+        "ww": (-17.5, -8), "w2": (-17.5, 6),
+        "a1": (-12, -24), "a2": (0, -24), "a3": (12, -24), "g1": (-12, -20), "g2": (0, -20), "g3": (12, -20),
     },
     (
-        "n ne e se s sw w nw n", "n nn", "nnw nn nne ee e2 sse ss ssw w2 ww nnw", "ne nne", "nw nnw", "e ee", "e e2", "w ww", "w w2",
-        "se sse", "sw ssw", "s ss", "ss s2", "ss s1 s2 s3 ss", "s1 ssw", "s3 sse", "a1 a2 a3", "a2 g2 nn", "a1 g1 nnw", "a3 g3 nne",
-        "g1 g2 g3",
+        "n ne e se s sw w nw n", "n nn", "nnw nn nne ee e2 sse ss ssw w2 ww nnw", "ne nne", "nw nnw", "e ee", "e e2",
+        "w ww", "w w2", "s ss s2", "ss s1 s2 s3 ss", "s1 ssw", "s3 sse", "a1 a2 a3", "a2 g2 nn", "a1 g1 nnw",
+        "a3 g3 nne", "g1 g2 g3",
     ),
 )  # fmt: skip
 
@@ -145,11 +146,11 @@ def _town_house(width: float, height: float, color: str, *, seed: int) -> Prop:
 
 
 def _south() -> Prop:
-    post = prism(0.12, 0.7, 4, top=0.09)
+    post = prism(0.12, 0.7, 4)
     rails = []
     for start, end in ((-30.0, -5.0), (5.0, 30.0)):
         middle, length = (start + end) / 2, end - start
-        posts = join(post.moved(x, 0.12, 29) for x in np.arange(start + 0.5, end, 1.25))
+        posts = join(post.moved(x, 0.12, 29) for x in np.arange(start + 0.5, end, 1.5))
         rails += [
             posts,
             box(length, 0.16, 0.4, bottom=True).moved(middle, 0.8, 29),
@@ -161,11 +162,7 @@ def _south() -> Prop:
 
 
 def _fountain() -> Prop:
-    basin = (
-        lathe([(4.3, 0), (4.3, 0.55), (4.5, 0.62), (4.5, 0.72), (3.95, 0.72), (3.95, 0.4)], 16)
-        .painted(PALE)
-        .shaded(0.7, 1.0)
-    )
+    basin = lathe([(4.3, 0), (4.4, 0.6), (4.5, 0.72), (3.95, 0.72), (3.95, 0.4)], 16).painted(PALE).shaded(0.7, 1.0)
     pool = lathe([(3.97, 0.5), (1.2, 0.5), (0, 0.5)], 16)
     away = np.hypot(pool.positions[:, 0], pool.positions[:, 2]) / 4.0
     pool = pool.painted("#5fb7c4").tinted(0.78 + 0.3 * away)
@@ -254,17 +251,26 @@ def _kiosk(color: str) -> Prop:
     return paint(body, counter, roof, under) + furniture.shade_disc(3.0)
 
 
+# fmt: off
 def _boards() -> tuple[Board, ...]:
     return (
-        board("plaza-facade", "Plaza facade", (6.0, 3.0), (0, 7.9, -21.7), 0, back=_facade(), floor_cpm=Money(micros=4_000_000), tags=("outdoor", "large")),
-        board("plaza-banner", "West banner", (1.8, 4.5), (-21.8, 8.6, 4), 90, tags=("outdoor", "portrait")),
-        board("plaza-totem", "Square totem", (1.4, 2.1), (-4.8, 1.55, 13.4), 15, back=furniture.totem(1.4, 2.1, 1.55), tags=("outdoor", "eye-level")),
-        board("plaza-billboard", "South billboard", (4.0, 2.0), (21.5, 3.4, 19), -125, back=furniture.billboard(4.0, 2.0, 3.4), tags=("outdoor",)),
-        board("plaza-behind-tree", "Board behind the tree", (2.6, 1.6), (21.65, 2.2, -2.5), -90, tags=("outdoor", "occluded")),
-        board("plaza-rooftop", "Rooftop sign", (5.0, 1.8), (18, 26.2, -23.4), 0, back=furniture.billboard(5.0, 1.8, 2.6), tags=("outdoor", "high")),
-        board("plaza-plate", "Bench plate", (0.5, 0.25), (0, 0.42, -9.7), 0, back=furniture.totem(0.5, 0.25, 0.42), tags=("outdoor", "tiny")),
-        board("plaza-turned", "Board turned to the wall", (2.0, 1.4), (-10, 1.5, -25.4), 180, back=furniture.totem(2.0, 1.4, 1.5), tags=("outdoor", "misplaced")),
-    )  # fmt: skip
+        board("plaza-facade", "Plaza facade", (6.0, 3.0), (0, 7.9, -21.7), 0, back=_facade(), depth=1.0,
+              floor_cpm=Money(micros=4_000_000), tags=("outdoor", "large")),
+        board("plaza-banner", "West banner", (1.8, 4.5), (-21.8, 8.6, 4), 90, depth=1.0, tags=("outdoor", "portrait")),
+        board("plaza-totem", "Square totem", (1.4, 2.1), (-4.8, 1.55, 13.4), 15,
+              back=furniture.totem(1.4, 2.1, 1.55), tags=("outdoor", "eye-level")),
+        board("plaza-billboard", "South billboard", (4.0, 2.0), (21.5, 3.4, 19), -125,
+              back=furniture.billboard(4.0, 2.0, 3.4), tags=("outdoor",)),
+        board("plaza-behind-tree", "Board behind the tree", (2.6, 1.6), (12, 4.0, -14.0), 0,
+              back=furniture.billboard(2.6, 1.6, 4.0), tags=("outdoor", "occluded")),
+        board("plaza-rooftop", "Rooftop sign", (5.0, 1.8), (-14, 15.2, -25), 0,
+              back=furniture.billboard(5.0, 1.8, 2.1), tags=("outdoor", "high")),
+        board("plaza-plate", "Bench plate", (0.5, 0.25), (1.4, 0.42, -9.7), 0,
+              back=furniture.totem(0.5, 0.25, 0.42), tags=("outdoor", "tiny")),
+        board("plaza-turned", "Board turned to the wall", (2.0, 1.4), (-10, 1.5, -25.4), 180,
+              back=furniture.totem(2.0, 1.4, 1.5), tags=("outdoor", "misplaced")),
+    )
+# fmt: on
 
 
 def _facade() -> Prop:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from openslot_demo.worlds.glb import Material, Model, Node, to_glb
-from openslot_demo.worlds.mesh import Mesh, box, join, panel
+from openslot_demo.worlds.mesh import Mesh, join
 from openslot_demo.worlds.paths import WalkGraph
+from openslot_demo.worlds.shapes import box, panel
 from openslot_spec.slots import EXTENSION, SlotTerms
 
 __all__ = ["MATERIALS", "Board", "Prop", "World", "board", "frame", "paint", "props", "world_glb"]

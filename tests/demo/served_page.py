@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import mimetypes
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-from openslot_demo import creatives, worlds
-from openslot_demo.page import FILES, FOLDER
+from openslot_demo import creatives, page, worlds
 from openslot_demo.worlds import scenery
 
+PAGE = Path(page.__file__).parent
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'"
 STATES = ("viewable", "rendered", "filled", "empty")
 State = dict[str, Any]
@@ -156,8 +158,8 @@ def _body(path: str, state: Callable[[], State]) -> tuple[str, bytes] | None:
     folder, _, name = path.rpartition("/")
     if path == "state":
         return "application/json", json.dumps(state()).encode()
-    if path in FILES:
-        return FILES[path], (FOLDER / path).read_bytes()
+    if (PAGE / path).is_file():
+        return mimetypes.guess_type(path)[0] or "text/plain", (PAGE / path).read_bytes()
     if folder == "scenes":
         return "model/gltf-binary", worlds.build_world(name.removesuffix(".glb"))
     if folder == "creatives":
