@@ -25,17 +25,19 @@ def embed(scene: Document, slot_id: str, creative: Document, sha256: str = "") -
     """
     target = scene_slots(scene).find(slot_id)
     _forbid_second(scene, target)
+    tag = {"name": f"openslot:{slot_id}", "extras": {"openslot": {"creative": sha256}}}
+    return merged(scene, creative, target.node, tag | wrapper_of(scene, target, creative))
+
+
+def wrapper_of(scene: Document, target: SceneSlot, creative: Document) -> Json:
+    """Return the translation and scale of the node between slot and creative, in the units of the slot's node."""
     fit = fitted(content_bounds(creative), target.slot)
     rigid = rigid_of(world_matrices(scene.json)[target.node])
     assert rigid is not None  # noqa: S101 - a slot's transform is rigid and scaled, or it would not be one
-    scale = np.array(fit.scale) / rigid.scale
-    wrapper: Json = {
-        "name": f"openslot:{slot_id}",
+    return {
         "translation": (fit.slot_from_creative[:3, 3] / rigid.scale).tolist(),
-        "scale": scale.tolist(),
-        "extras": {"openslot": {"creative": sha256}},
+        "scale": (np.array(fit.scale) / rigid.scale).tolist(),
     }
-    return merged(scene, creative, target.node, wrapper)
 
 
 def _forbid_second(scene: Document, target: SceneSlot) -> None:

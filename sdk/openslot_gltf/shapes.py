@@ -234,7 +234,7 @@ class MapOf:
 
 
 @dataclass(frozen=True)
-class Pointer(_Plain):
+class Pointer:
     """The text of KHR_animation_pointer: a JSON pointer whose second part may be an index."""
 
     def check(self, value: Any, where: str, walk: Check) -> None:

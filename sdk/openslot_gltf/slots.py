@@ -179,7 +179,8 @@ def _looking(facing: tuple[float, float, float]) -> tuple[float, float, float, f
     if length < 1e-9:
         raise OpenSlotError(Code.SLOT_DEGENERATE, "facing has no length", where="facing")
     forward = np.array(facing) / length
-    upright = np.array([0.0, 1.0, 0.0]) if abs(forward[1]) < 0.9999 else np.array([0.0, 0.0, -np.sign(forward[1])])
-    side = np.cross(upright, forward)
+    side = np.cross([0.0, 1.0, 0.0], forward)
+    if np.linalg.norm(side) < 1e-6:
+        side = np.array([1.0, 0.0, 0.0])
     side /= np.linalg.norm(side)
     return quaternion_of(np.stack([side, np.cross(forward, side), forward], axis=1))
