@@ -110,3 +110,10 @@ async def test_another_method_is_refused_with_those_there_are(served: Serving) -
     answer = await served.ask("", "POST", PATH)
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "http.method_unknown")
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+async def test_what_was_approved_is_served_after_a_restart(tmp_path: Path) -> None:
+    async with serving(tmp_path) as first:
+        await first.upload("aurora", DATA)
+    async with serving(tmp_path) as second:
+        assert (await second.ask("", "GET", PATH)).content == DATA
