@@ -22,16 +22,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("demo", context_settings=demo.PASS_ON, add_help_option=False)(demo.demo)
 app.add_typer(scene.app, name="scene")
 app.add_typer(creative.app, name="creative")
 app.command("measure")(measure.measure)
 app.command("exposure")(measure.exposure)
 app.command("bench")(bench.bench)
-app.command("demo", context_settings=demo.PASS_ON, add_help_option=False)(demo.demo)
+
+WITHOUT_SERVER = frozenset({"demo", "scene", "creative", "measure", "exposure", "bench"})
+"""Commands that need neither the server's packages nor the half second that they take to load."""
 
 
 def main() -> None:
     """Run the command line; a refusal becomes one line and an exit code."""
+    if not WITHOUT_SERVER.intersection(sys.argv[1:2]):
+        _add_server_commands()
     try:
         app()
     except OpenSlotError as error:
@@ -40,3 +45,15 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away, as `head` does
         sys.exit(0)
+
+
+def _add_server_commands() -> None:
+    try:
+        from openslot_server.cli import keys, ledger, report, serve
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"openslot: the server's commands need {error.name}: pip install 'openslot[server]'\n")
+        return
+    app.command("serve")(serve.serve)
+    app.command("report")(report.report)
+    app.add_typer(ledger.app, name="ledger")
+    app.add_typer(keys.app, name="keys")
