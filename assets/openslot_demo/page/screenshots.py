@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +33,17 @@ _MOST_BYTES = 300_000
 
 @dataclass(frozen=True)
 class Shot:
-    """How a picture is taken: which world, how large, in which colours, and how long the page runs before it."""
+    """How a picture is taken: which world, how large, in which colours, how long the page runs before it.
+
+    With `slot` the view goes to that slot; `ratio` is the canvas's pixels per page pixel.
+    """
 
     world: str = "plaza"
     size: tuple[int, int] = (1400, 960)
     dark: bool = False
     settle_ms: int = 1500
     slot: str | None = None
+    ratio: float = 1.0
 
 
 @contextmanager
@@ -56,11 +60,12 @@ def browser() -> Iterator[Browser]:
             chromium.close()
 
 
-def open_page(chromium: Browser, url: str, shot: Shot) -> Page:
-    """Return the live page at `url` with the shot's world drawn in it."""
+def open_page(chromium: Browser, url: str, shot: Shot, *, watch: Callable[[Page], None] = lambda _page: None) -> Page:
+    """Return the live page at `url` with the shot's world and its creatives drawn; `watch` sees it before it loads."""
     width, height = shot.size
     page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if shot.dark else "light")
-    page.goto(f"{url.rstrip('/')}/?world={shot.world}&ratio=1")
+    watch(page)
+    page.goto(f"{url.rstrip('/')}/?world={shot.world}&ratio={shot.ratio}")
     page.wait_for_selector(f"#canvas[data-world='{shot.world}'][data-pending='0']", timeout=_READY_MS)
     return page
 
