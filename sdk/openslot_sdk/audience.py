@@ -31,9 +31,10 @@ class Audience:
 
     def update(self, names: Collection[str]) -> tuple[list[Member], list[Member]]:
         """Take who is there now; return who came (or came back) and who is forgotten."""
-        if self.present.keys() == set(names):
+        there = set(names)
+        if self.present.keys() == there:
             return [], []
-        for name in self.present.keys() - set(names):
+        for name in [name for name in self.present if name not in there]:
             self._away[name] = self.present.pop(name)
         came = [self._admit(name) for name in names if name not in self.present]
         forgotten = [self._away.pop(name) for name in [*self._away][: max(0, len(self._away) - self._max_away)]]

@@ -1,7 +1,7 @@
 """The link to a server, kept up for as long as it runs.
 
     run ──▶ dial ──▶ hello/welcome ──▶ read and answer ──▶ ended ──▶ back off with jitter ──▶ dial …
-                                    └─▶ `while_ready`, cancelled when the connection ends
+                                    └─▶ the listener's duties, cancelled when it ends
 
 A refusal that trying again cannot change (`FINAL`) ends `run`; everything else is tried again for ever.
 """
@@ -44,9 +44,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Whom a link tells: `while_ready` runs during each connection, `push` takes messages nobody asked for."""
+    """Whom a link tells: `duties` run during each connection, `push` takes messages nobody asked for.
 
-    while_ready: Callable[[Welcome], Coroutine[Any, Any, None]]
+    Duties never return; a refusal they raise ends the connection.
+    """
+
+    duties: tuple[Callable[[Welcome], Coroutine[Any, Any, None]], ...]
     push: Callable[[Message], None]
 
 
@@ -143,7 +146,8 @@ class Link:
         self._wire, self._session, self._failures, self.trouble = wire, welcome.session, 0, None
         wire.pace.per_second = welcome.limits.messages_per_second
         self._tried.set()
-        work = [asyncio.create_task(self._read(wire)), asyncio.create_task(self._listener.while_ready(welcome))]
+        duties = (duty(welcome) for duty in self._listener.duties)
+        work = [asyncio.create_task(each) for each in (self._read(wire), *duties)]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for task in work:

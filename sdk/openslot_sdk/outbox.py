@@ -105,6 +105,13 @@ class Outbox:
         """Return when the server has everything that is durable."""
         await self._empty.wait()
 
+    def close(self) -> None:
+        """Count what never came to the disk; call when `store` has been stopped."""
+        while not self._work.empty():
+            batch = self._work.get_nowait()
+            if not isinstance(batch, bytes):
+                self._drop(batch, OpenSlotError(Code.STORAGE_FAILED, "closed before it was durable"))
+
     async def deliver(self, request: Callable[[Message], Awaitable[Message]], limits: Limits) -> None:
         """Send what is durable and what becomes so, oldest first, for as long as one connection stands."""
         self._unsent = deque(self._durable)
@@ -137,7 +144,11 @@ class Outbox:
                 if error.code is not Code.STORAGE_FAILED:
                     return self._drop(batch, error)
                 self._say(error)
+            try:
                 await asyncio.sleep(TRY_AGAIN_S)
+            except asyncio.CancelledError:
+                self._work.put_nowait(batch)
+                raise
 
     def _keep(self, batch: ExposuresPut) -> None:
         self.counts.spooled += _events(batch)
@@ -161,10 +172,11 @@ class Outbox:
         except OpenSlotError as error:
             await self._refused(batch, error)
         else:
-            if not isinstance(answer, ExposuresAck) or answer.batch != batch.batch:
-                raise OpenSlotError(Code.UNEXPECTED, "an acknowledgement of another batch")
-            self.counts.accepted += answer.accepted
-            self._settle(batch, {refused.code: refused.events for refused in answer.refused})
+            if isinstance(answer, ExposuresAck) and answer.batch == batch.batch:
+                self.counts.accepted += answer.accepted
+                self._settle(batch, {refused.code: refused.events for refused in answer.refused})
+            else:  # then the next connection sends it again
+                self._say(OpenSlotError(Code.UNEXPECTED, "an acknowledgement of another batch"))
 
     async def _refused(self, batch: ExposuresPut, error: OpenSlotError) -> None:
         if error.code in FOR_GOOD:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -147,7 +147,7 @@ class Outside:
 
     dial: Dial = dial_websocket
     fetch: Fetch = fetch_http
-    disk: Disk = field(default_factory=FileDisk)
+    disk: Callable[[], Disk] = FileDisk
     wall_ms: Callable[[], int] = _wall_ms
     entropy: Callable[[int], bytes] = os.urandom
     aside: Callable[[Callable[[], Any]], Awaitable[Any]] = _in_thread

@@ -36,7 +36,8 @@ class Spool:
     One thread at a time. When the limit is reached `append` refuses; the caller counts what it drops.
 
     Raises:
-        OpenSlotError: `CONFIG_INVALID` if the file is something else or another world's, `STORAGE_FAILED` if it cannot be read or written.
+        OpenSlotError: `CONFIG_INVALID` if the file is something else or another world's, `STORAGE_FAILED` if it cannot
+            be read or written.
     """
 
     def __init__(self, disk: Disk, name: str, limit_bytes: int = SPOOL_LIMIT_BYTES) -> None:

@@ -9,7 +9,7 @@ from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import Error, Message
 from openslot_spec.session import Received, Session
 
-__all__ = ["Pace", "Wire", "refusal"]
+__all__ = ["Pace", "Wire", "code_of", "refusal"]
 
 BURST_S = 0.5
 
@@ -79,9 +79,15 @@ class Wire:
 
 
 def refusal(error: Error) -> OpenSlotError:
-    """Return what the other side refused; a code from a newer server becomes `INTERNAL` with its name."""
-    try:
-        code, detail = Code(error.code), error.message
-    except ValueError:
-        code, detail = Code.INTERNAL, f"{error.code}: {error.message}"
+    """Return what the other side refused."""
+    code = code_of(error.code)
+    detail = error.message if code.value == error.code else f"{error.code}: {error.message}"
     return OpenSlotError(code, detail, where=error.where, retry_after_ms=error.retry_after_ms)
+
+
+def code_of(name: str) -> Code:
+    """Return the code called `name`; one from a newer server becomes `INTERNAL`."""
+    try:
+        return Code(name)
+    except ValueError:
+        return Code.INTERNAL

@@ -34,9 +34,10 @@ from openslot_spec.messages import (
 )
 from openslot_spec.session import Session
 from openslot_spec.slots import Slot
+from tests.sdk.scenes import creative
 
 KEY = "world-key-0001"
-CREATIVE = b"glTF" + bytes(200)
+CREATIVE = creative()
 EPOCH_MS = 1_790_000_000_000
 
 

@@ -45,11 +45,9 @@ class Sender:
     pushed: list[Message] = field(default_factory=list)
 
     async def __aenter__(self) -> Sender:
-        outside = Outside(
-            dial=self.server.dial, disk=self.disk, wall_ms=lambda: EPOCH_MS, entropy=lambda n: bytes(n), aside=at_once
-        )
+        outside = Outside(dial=self.server.dial, wall_ms=lambda: EPOCH_MS, entropy=lambda n: bytes(n), aside=at_once)
         self.outbox = Outbox(Spool(self.disk, "spool", self.limit_bytes), outside, self.said.append)
-        listener = Listener(self._while_ready, self.pushed.append)
+        listener = Listener((self._deliver,), self.pushed.append)
         self.link = Link(Caller("ws://test", self.key, "plaza"), outside, listener)
         self._tasks = [asyncio.create_task(self.link.run()), asyncio.create_task(self.outbox.store())]
         return self
@@ -59,7 +57,7 @@ class Sender:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _while_ready(self, welcome: Welcome) -> None:
+    async def _deliver(self, welcome: Welcome) -> None:
         await self.outbox.deliver(self.link.request, welcome.limits)
 
     async def finish(self) -> None:

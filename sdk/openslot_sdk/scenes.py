@@ -1,0 +1,128 @@
+"""glTF scenes as a world needs them: slots, occluders, and the scene with its ads in it. Blocking; run aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from openslot_sdk.ads import Ad
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.slots import Slot
+from openslot_view.occluders import Occluders
+
+if TYPE_CHECKING:
+    from openslot_gltf import Document
+
+__all__ = ["Scene", "Triangles", "with_ads"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Triangles:
+    """What stands in a scene: as `openslot_view.Occluders.build` takes it."""
+
+    vertices: NDArray[np.float64]
+    triangles: NDArray[np.int64]
+    one_sided: NDArray[np.bool_]
+    owner: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, vertices: ArrayLike, triangles: ArrayLike) -> Triangles:
+        """Return triangles (m, 3) over vertices (n, 3) that hide from both sides."""
+        indices = np.asarray(triangles, np.int64).reshape(-1, 3)
+        points = np.asarray(vertices, np.float64).reshape(-1, 3)
+        return cls(points, indices, np.zeros(len(indices), np.bool_), np.full(len(indices), -1, np.int64))
+
+    @classmethod
+    def join(cls, parts: Sequence[Triangles]) -> Triangles:
+        """Return all parts as one."""
+        shifts = np.cumsum([0] + [len(part.vertices) for part in parts])
+        return cls(
+            np.concatenate([part.vertices for part in parts]),
+            np.concatenate([part.triangles + shift for part, shift in zip(parts, shifts[:-1], strict=True)]),
+            np.concatenate([part.one_sided for part in parts]),
+            np.concatenate([part.owner for part in parts]),
+        )
+
+    def occluders(self) -> Occluders:
+        """Return them in their tree; raises `GEOMETRY_INVALID`."""
+        return Occluders.build(self.vertices, self.triangles, one_sided=self.one_sided, owner=self.owner)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A scene that was read. `owners` are its slots' own meshes among the triangles."""
+
+    document: Document | None
+    slots: tuple[Slot, ...]
+    owners: tuple[int, ...]
+    triangles: Triangles
+
+    @classmethod
+    def of(cls, slots: Sequence[Slot], triangles: Triangles | None) -> Scene:
+        """Return a scene that an engine describes."""
+        nothing = np.zeros((0, 3))
+        return cls(None, tuple(slots), (-1,) * len(slots), triangles or Triangles.of(nothing, nothing))
+
+    @classmethod
+    def read(cls, source: str | Path | bytes) -> Scene:
+        """Return the scene in a file, or in the bytes of one.
+
+        Raises:
+            OpenSlotError: `FILE_NOT_FOUND`, `GLTF_NOT_READ`, `GLTF_REFUSED`, `SCENE_WITHOUT_SLOTS`, or what is wrong
+                with the first slot that is not one.
+        """
+        from openslot_gltf import read_document, scene_geometry, scene_slots
+
+        document = read_document(source if isinstance(source, bytes) else _bytes(source))
+        found = scene_slots(document).require()
+        geometry = scene_geometry(document)
+        solid = ~geometry.blend
+        triangles = Triangles(
+            geometry.vertices,
+            geometry.triangles[solid].astype(np.int64),
+            geometry.one_sided[solid],
+            geometry.owner[solid].astype(np.int64),
+        )
+        return cls(document, tuple(each.slot for each in found), tuple(each.node for each in found), triangles)
+
+    def after(self, others: Sequence[Scene]) -> Scene:
+        """Return the scene with owners that none of `others` has."""
+        base = 1 + max((int(other.triangles.owner.max(initial=-1)) for other in others), default=-1)
+        base = max([base, *(1 + owner for other in others for owner in other.owners)])
+        shifted = np.where(self.triangles.owner < 0, -1, self.triangles.owner + base)
+        owners = tuple(-1 if owner < 0 else owner + base for owner in self.owners)
+        return replace(self, owners=owners, triangles=replace(self.triangles, owner=shifted))
+
+
+def with_ads(scene: Scene, ads: Sequence[Ad]) -> bytes:
+    """Return the scene as GLB with each ad merged into its slot.
+
+    Raises:
+        OpenSlotError: `CREATIVE_REFUSED` for an ad that is not a GLB or does not fit.
+    """
+    from openslot_gltf import TIERS, embed, read_document, write_glb
+
+    tiers = {slot.id: TIERS[slot.accepts.tier] for slot in scene.slots}
+    document = scene.document
+    if document is None:
+        raise OpenSlotError(Code.GLTF_NOT_READ, "these slots came without a scene")
+    for ad in ads:
+        if ad.media_type != "model/gltf-binary":
+            raise OpenSlotError(
+                Code.CREATIVE_REFUSED, f"{ad.media_type} is no scene; show it on a panel", where=ad.slot
+            )
+        creative = read_document(ad.path.read_bytes(), tiers[ad.slot])
+        document = embed(document, ad.slot, creative, ad.sha256)
+    return write_glb(document)
+
+
+def _bytes(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise OpenSlotError(Code.FILE_NOT_FOUND, error.strerror or str(error), where=str(path)) from error

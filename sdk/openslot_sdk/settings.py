@@ -1,0 +1,42 @@
+"""What a world may choose."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from openslot_sdk.cache import CACHE_LIMIT_BYTES, default_folder
+from openslot_sdk.outside import Outside
+from openslot_sdk.spool import SPOOL_LIMIT_BYTES
+from openslot_spec.errors import OpenSlotError
+
+__all__ = ["Settings"]
+
+
+def _warn(problem: OpenSlotError) -> None:
+    logging.getLogger("openslot_sdk").warning("%s", problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The defaults do for most worlds.
+
+    Args:
+        viewers: how many are expected to look at one board while one ad hangs there; that many views are reserved.
+        on_problem: hears of everything that went wrong and was survived; by default the log `openslot_sdk` does.
+        backend: how occlusion is computed: "numpy", "numba", or "auto" for the fastest there is, once it is warm.
+        cache: folder of the creatives; worlds may share it.
+        cache_limit_bytes: the folder's size.
+        spool_limit_bytes: events that wait for a server that is away; beyond it they are dropped and counted.
+        outside: the socket, HTTP, the disk, the wall clock and randomness; a test puts its own here.
+    """
+
+    viewers: int = 8
+    on_problem: Callable[[OpenSlotError], None] = _warn
+    backend: str = "auto"
+    cache: Path = field(default_factory=default_folder)
+    cache_limit_bytes: int = CACHE_LIMIT_BYTES
+    spool_limit_bytes: int = SPOOL_LIMIT_BYTES
+    outside: Outside = field(default_factory=Outside)

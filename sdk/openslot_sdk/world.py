@@ -1,0 +1,317 @@
+"""What a world holds: slots and cameras in, ads and what is seen of them out; events flow by themselves.
+
+scene ──load──▶ placing ──▶ link ──▶ server        tick(cameras) ──▶ meter ──▶ batches ──▶ outbox ──▶ link ──▶ server
+                   └─▶ cache ──▶ show(slot, ad)                                              └─▶ spool
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from openslot_sdk.ads import Ad, Change
+from openslot_sdk.batches import batches, events_per_batch
+from openslot_sdk.cache import Cache
+from openslot_sdk.clock import Clock
+from openslot_sdk.link import FINAL, Caller, Link, Listener
+from openslot_sdk.meter import Look, Meter, Moving, Seen
+from openslot_sdk.outbox import Outbox
+from openslot_sdk.outside import addresses
+from openslot_sdk.placing import Placing
+from openslot_sdk.scenes import Scene, Triangles, with_ads
+from openslot_sdk.settings import Settings
+from openslot_sdk.spool import Spool
+from openslot_sdk.stats import EventStats, SlotStats, Stats
+from openslot_sdk.warm import warm_up
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.exposures import WhyNot
+from openslot_spec.limits import Limits
+from openslot_spec.messages import Welcome
+from openslot_spec.slots import Slot
+from openslot_view.cameras import Camera
+from openslot_view.occluders import Occluders
+
+__all__ = ["Show", "World"]
+
+Show = Callable[[str, Ad | None], None]
+"""Draws this ad in the slot from now on, or takes down what hangs there."""
+FIRST_TRY_S = 3.0
+SETTLE_S = 5.0
+DRAIN_S = 3.0
+PULSE_S = 0.25
+FLUSH_MS = 1_000.0
+
+
+class World:
+    """A world at a placement server, entered with `async with`. It belongs to the event loop it was entered in.
+
+    Args:
+        server: like `ws://127.0.0.1:8700`.
+        key: the world's API key.
+        name: the world's name at the server.
+        spool: the file in which events wait; every world needs its own.
+        show: called in `tick` with a slot and the ad to draw there, or None to take it down. The ad counts as shown
+            when this has returned. A world that draws `ads` by itself leaves it out.
+        settings: the rest.
+
+    Entering raises `KEY_UNKNOWN`, `ROLE_FORBIDDEN`, `UNSUPPORTED_VERSION`, `CONFIG_INVALID` or `STORAGE_FAILED`; the
+    first three may also come later and are then raised once, by `load` or `tick`. A server that is away is no error:
+    the world goes on, events wait in the spool, `online` says so.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        key: str,
+        name: str,
+        spool: str | Path,
+        show: Show | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._settings = settings or Settings()
+        outside, (socket, root) = self._settings.outside, addresses(server)
+        self._spool, self._disk = str(spool), outside.disk()
+        self._show = show
+        self._clock = Clock(outside.wall_ms)
+        self._meter = Meter()
+        cache = Cache(self._settings.cache, root, outside, self._in_use, self._settings.cache_limit_bytes)
+        self._placing = Placing(self._meter, cache, self._clock.now_ms, self._settings.on_problem)
+        self._link = Link(
+            Caller(socket, key, name), outside, Listener((self._keep_filled, self._deliver), self._placing.push)
+        )
+        self._outbox: Outbox | None = None
+        self._limits = Limits()
+        self._flushed_ms = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loading = asyncio.Lock()
+        self._scenes: list[Scene] = []
+        self._ads: dict[tuple[str, str | None], Ad] = {}
+        self._refused: frozenset[str] = frozenset()
+        self._refusal_raised = False
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self._clock.start()
+        settings = self._settings
+        try:
+            opening = partial(Spool, self._disk, self._spool, settings.spool_limit_bytes)
+            self._outbox = Outbox(await settings.outside.aside(opening), settings.outside, settings.on_problem)
+            work = (self._link.run(), self._outbox.store(), self._pulse(), self._warm())
+            self._tasks = [asyncio.create_task(each) for each in work]
+            await _at_most(FIRST_TRY_S, self._link.first_try())
+            self._raise_refusal()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def online(self) -> bool:
+        """Whether the server is there."""
+        return self._link.ready
+
+    @property
+    def slots(self) -> Mapping[str, Slot]:
+        """The slots, by id."""
+        return self._placing.slots
+
+    @property
+    def ads(self) -> tuple[Ad, ...]:
+        """What hangs now."""
+        return tuple(self._ads.values())
+
+    def ad(self, slot: str, viewer: str | None = None) -> Ad | None:
+        """Return what hangs in a slot; name the viewer where each sees something else."""
+        return self._ads.get((slot, viewer))
+
+    async def load(self, scene: str | Path | bytes) -> tuple[Slot, ...]:
+        """Take the slots of a glTF scene and what stands round them, ask for ads, and return the slots.
+
+        Raises:
+            OpenSlotError: `FILE_NOT_FOUND`, `GLTF_NOT_READ`, `GLTF_REFUSED`, `SCENE_WITHOUT_SLOTS`, `SLOT_DUPLICATE` or
+                another fault of a slot; nothing is taken then.
+        """
+        return await self._take(await self._settings.outside.aside(partial(Scene.read, scene)))
+
+    async def add(self, slots: Sequence[Slot], occluders: Triangles | None = None) -> tuple[Slot, ...]:
+        """Take slots, and what stands round them, from an engine; as `load`."""
+        return await self._take(Scene.of(slots, occluders))
+
+    def tick(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
+        """Return what the viewers see now; call it at each frame, or at least four times a second.
+
+        Args:
+            viewers: by any name; names stay here. Who is left out is away. A camera that makes no sense stops the
+                measurement of its viewer alone and is said in `Seen.refused`.
+            moving: vertices (n, 3) in world metres and triangles (m, 3) of what stands before ads just now.
+        """
+        for change in self.take_changes():
+            if self._show is not None:
+                self._show(change.slot, change.ad)
+            self.confirm(change)
+        return self.measure(viewers, moving)
+
+    def take_changes(self) -> list[Change]:
+        """Return what is to be shown or taken down: the first third of a `tick`."""
+        self._raise_refusal()
+        self._placing.expire()
+        return self._placing.take_changes()
+
+    def confirm(self, change: Change) -> None:
+        """Take note that a change was made: the second third."""
+        place = change.slot, change.viewer
+        if change.ad is None or change.placement is None:
+            self._ads.pop(place, None)
+        elif change.placement.expires_ms > self._clock.now_ms():
+            self._ads[place] = change.ad
+            self._meter.place(change.placement, self._clock.now_ms())
+
+    def measure(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
+        """Return what the viewers see now: the last third."""
+        looks = {name: view if isinstance(view, Look) else Look(view) for name, view in viewers.items()}
+        seen = self._meter.tick(self._clock.now_ms(), looks, moving)
+        for name in seen.refused.keys() - self._refused:
+            self._settings.on_problem(seen.refused[name])
+        self._refused = frozenset(seen.refused)
+        self._placing.meet(self._meter.audience.present)
+        return seen
+
+    async def embed(self, *slots: str) -> bytes:
+        """Return the loaded scene as GLB with the ads of `slots` in it, or with all that hang for everybody.
+
+        Raises:
+            OpenSlotError: `SLOT_UNKNOWN` for a slot of no loaded scene, `CREATIVE_UNKNOWN` for an empty one,
+                `CREATIVE_REFUSED` for an ad that cannot be merged.
+        """
+        scene = self._scene_of(slots)
+        ads = [self._ads[slot, None] for slot in slots if (slot, None) in self._ads]
+        if len(ads) < len(slots):
+            raise OpenSlotError(Code.CREATIVE_UNKNOWN, "nothing hangs there now", where=", ".join(slots))
+        here = {slot.id for slot in scene.slots}
+        ads = ads or [ad for ad in self._ads.values() if ad.slot in here and ad.viewer is None]
+        merged: bytes = await self._settings.outside.aside(partial(with_ads, scene, ads))
+        return merged
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted here, to hold against the server's report."""
+        assert self._outbox is not None, "entered first"  # noqa: S101
+        placing, counts = self._placing, self._outbox.counts
+        slots = {
+            slot: SlotStats(
+                requests=placing.requests[slot],
+                filled=placing.filled[slot],
+                no_ad={reason.value: count for reason, count in placing.empty[slot].items()},
+                rendered=tally.rendered,
+                viewable=tally.viewable,
+                why_not={why.name.lower(): count for why, count in tally.why.items() if why is not WhyNot.COUNTED},
+            )
+            for slot, tally in self._meter.tallies().items()
+        }
+        events = EventStats(
+            counts.spooled, counts.acknowledged, counts.accepted, dict(counts.refused), dict(counts.dropped)
+        )
+        return Stats(slots, events)
+
+    async def close(self) -> None:
+        """End every view, put all events into the spool, and give the server a moment to take them."""
+        if self._outbox is None or self._closed:
+            return
+        self._closed = True
+        self._meter.close(self._clock.now_ms())
+        self._flush()
+        await _at_most(DRAIN_S, self._outbox.stored())
+        if self._link.ready:
+            await _at_most(DRAIN_S, self._outbox.delivered())
+            await _at_most(DRAIN_S, self._outbox.stored())
+            await self._link.goodbye()
+        await self._stop()
+
+    async def _take(self, scene: Scene) -> tuple[Slot, ...]:
+        self._raise_refusal()
+        async with self._loading:
+            scene = scene.after(self._scenes)
+            stands = Triangles.join([each.triangles for each in (*self._scenes, scene)])
+            occluders: Occluders = await self._settings.outside.aside(stands.occluders)
+            self._meter.add_slots(scene.slots, scene.owners)
+            self._meter.set_occluders(occluders)
+            self._scenes.append(scene)
+        self._placing.add(scene.slots)
+        if self._link.ready:
+            await _at_most(SETTLE_S, self._placing.settled())
+            self._raise_refusal()
+        return scene.slots
+
+    async def _keep_filled(self, welcome: Welcome) -> None:
+        self._clock.follow(welcome.server_time_ms)
+        self._limits = welcome.limits
+        await self._placing.keep(self._link.request, welcome.limits, self._settings.viewers)
+
+    async def _deliver(self, welcome: Welcome) -> None:
+        assert self._outbox is not None  # noqa: S101  there is no link without it
+        await self._outbox.deliver(self._link.request, welcome.limits)
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(PULSE_S)
+            self._placing.expire()
+            if self._clock.now_ms() >= self._flushed_ms + FLUSH_MS:
+                self._flush()
+
+    def _flush(self) -> None:
+        assert self._outbox is not None  # noqa: S101
+        self._flushed_ms = self._clock.now_ms()
+        size, entropy = events_per_batch(self._limits), self._settings.outside.entropy
+        for batch in batches(self._meter.take(), size, int(self._flushed_ms), entropy):
+            self._outbox.put(batch)
+
+    async def _warm(self) -> None:
+        """Use the wanted backend once it has compiled: no tick waits for that."""
+        try:
+            self._meter.backend = await self._settings.outside.aside(partial(warm_up, self._settings.backend))
+        except Exception as error:  # whatever a compiler may dislike here: numpy serves
+            self._settings.on_problem(OpenSlotError(Code.INTERNAL, f"{self._settings.backend} backend: {error}"))
+
+    def _raise_refusal(self) -> None:
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                task.result()
+        trouble = self._link.trouble
+        if trouble is not None and trouble.code in FINAL and not self._refusal_raised:
+            self._refusal_raised = True
+            raise trouble
+
+    def _scene_of(self, slots: tuple[str, ...]) -> Scene:
+        for scene in self._scenes:
+            if scene.document is not None and {slot.id for slot in scene.slots}.issuperset(slots):
+                return scene
+        raise OpenSlotError(Code.SLOT_UNKNOWN, f"no loaded scene has {', '.join(slots) or 'slots'}")
+
+    def _in_use(self) -> set[str]:
+        return {ad.sha256 for ad in self._ads.values()}
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._placing.close()
+        if self._outbox is not None:
+            self._outbox.close()
+        self._disk.close()
+
+
+async def _at_most(seconds: float, work: Coroutine[Any, Any, None]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work
