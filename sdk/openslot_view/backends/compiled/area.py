@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.backends.compiled.grid import cell_of, lay
-from openslot_view.backends.compiled.kernel import Scratch, kernel
+from openslot_view.backends.compiled.kernel import Record, inlined, kernel
 from openslot_view.union import GROWTH
 
 __all__ = ["exact_area", "screen_cross", "sort_intervals"]
@@ -19,7 +19,7 @@ _PRIME = 2654435761
 
 
 @kernel
-def exact_area(shadows: int, screen: Floats, room: Scratch) -> tuple[float, float]:
+def exact_area(shadows: int, screen: Floats, room: Record) -> tuple[float, float]:
     """Return the union's area in the chart and on screen, the latter as a share of the viewport."""
     _drop_contained(shadows, room)
     _mark_exposed(shadows, room)
@@ -55,7 +55,7 @@ def sort_intervals(interval: Floats, count: int) -> None:
             interval[j, 0], interval[j, 1] = begin, end
 
 
-@kernel
+@inlined
 def screen_cross(screen: Floats, ax: float, ay: float, bx: float, by: float) -> float:
     """Return the cross product of two chart points after mapping them to the screen (−1 … 1)."""
     aw = max(screen[2, 0] * ax + screen[2, 1] * ay + screen[2, 2], 1e-12)
@@ -65,7 +65,7 @@ def screen_cross(screen: Floats, ax: float, ay: float, bx: float, by: float) -> 
     return float((au * bv - av * bu) / (aw * bw))
 
 
-@kernel
+@inlined
 def _gaps(edge: Edge, count: int, screen: Floats, interval: Floats) -> tuple[float, float]:
     """Return the boundary integrals over what the sorted intervals leave of the edge."""
     sort_intervals(interval, count)
@@ -82,8 +82,8 @@ def _gaps(edge: Edge, count: int, screen: Floats, interval: Floats) -> tuple[flo
     return chart, seen
 
 
-@kernel
-def _covered(i: int, edge: Edge, cells: int, loose: int, room: Scratch) -> int:
+@inlined
+def _covered(i: int, edge: Edge, cells: int, loose: int, room: Record) -> int:
     """Write the stretches of shadow i's `edge` inside other shadows to `room.interval`; −1 if it is all inside one."""
     count = 0
     for k in range(loose):
@@ -106,8 +106,8 @@ def _covered(i: int, edge: Edge, cells: int, loose: int, room: Scratch) -> int:
     return count
 
 
-@kernel
-def _stretch(j: int, i: int, edge: Edge, count: int, room: Scratch) -> int:
+@inlined
+def _stretch(j: int, i: int, edge: Edge, count: int, room: Record) -> int:
     """Append the stretch of shadow i's `edge` inside shadow j, both grown; return the new count, −1 if it is all."""
     ax, ay, bx, by, nx, ny, own = edge
     box = room.box[j]
@@ -137,7 +137,7 @@ def _stretch(j: int, i: int, edge: Edge, count: int, room: Scratch) -> int:
 
 
 @kernel
-def _drop_contained(shadows: int, room: Scratch) -> None:
+def _drop_contained(shadows: int, room: Record) -> None:
     """Clear `alive` of shadows that lie within one of the four largest."""
     for i in range(shadows):
         room.alive[i] = True
@@ -158,8 +158,8 @@ def _drop_contained(shadows: int, room: Scratch) -> None:
                 room.alive[i] = False
 
 
-@kernel
-def _contains(outer: int, inner: int, room: Scratch) -> bool:
+@inlined
+def _contains(outer: int, inner: int, room: Record) -> bool:
     a, b = room.box[outer], room.box[inner]
     if b[0] < a[0] or b[1] > a[1] or b[2] < a[2] or b[3] > a[3]:
         return False
@@ -172,7 +172,7 @@ def _contains(outer: int, inner: int, room: Scratch) -> bool:
 
 
 @kernel
-def _mark_exposed(shadows: int, room: Scratch) -> None:
+def _mark_exposed(shadows: int, room: Record) -> None:
     """Clear `exposed` of edges behind which a neighbour of the same orientation goes on: they are inside the union."""
     size = 16
     while size < 2 * shadows:
@@ -187,7 +187,7 @@ def _mark_exposed(shadows: int, room: Scratch) -> None:
 
 
 @kernel
-def _index(shadows: int, size: int, room: Scratch) -> None:
+def _index(shadows: int, size: int, room: Record) -> None:
     for k in range(size):
         room.hashed[k] = _NONE
     for i in range(shadows):
@@ -197,8 +197,8 @@ def _index(shadows: int, size: int, room: Scratch) -> None:
         room.hashed[k] = i
 
 
-@kernel
-def _find(triangle: int, size: int, room: Scratch) -> int:
+@inlined
+def _find(triangle: int, size: int, room: Record) -> int:
     """Return which shadow `triangle` throws, or −1."""
     if triangle < 0:
         return _NONE

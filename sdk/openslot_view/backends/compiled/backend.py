@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, begin, collect, total
-from openslot_view.backends.compiled.components import closed_components
-from openslot_view.backends.compiled.kernel import Beam, Mesh, Scratch, kernel, scratch
+from openslot_view.backends.compiled.bodies import closed_bodies
+from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, collect, total
+from openslot_view.backends.compiled.kernel import BEAM, BODY, NODE, ROOM, TRIANGLE, Mesh, Record, kernel
 from openslot_view.backends.compiled.tree import build, larger_last
 from openslot_view.beams import Beams, quartered
 from openslot_view.occluders import Occluders, TriangleSet
@@ -20,24 +19,7 @@ from openslot_view.union import Areas
 __all__ = ["CompiledBackend"]
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-class _Table(NamedTuple):
-    """All beams as the kernel reads them: `Beams`, and their surfaces."""
-
-    eye: Floats
-    toward: Floats
-    orthographic: NDArray[np.bool_]
-    forms: Floats
-    borders: Floats
-    outline: Floats
-    sides: Ints
-    screen: Floats
-    chart_area: Floats
-    screen_area: Floats
-    owner: Ints
-    surface: Ints
+Rows = NDArray[np.void]
 
 
 class CompiledBackend:
@@ -46,12 +28,11 @@ class CompiledBackend:
     name = "numba"
 
     def __init__(self) -> None:
-        self._room = scratch()
+        self._room = np.zeros(1, ROOM)
         self._meshes: WeakKeyDictionary[TriangleSet, Mesh] = WeakKeyDictionary()
 
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
         """Return the areas of each beam's on-screen part that occluders hide."""
-        surface = surfaces.surface[beams.facet]
         first, second = len(occluders.static), len(occluders.static) + len(occluders.dynamic)
         meshes = (
             self._mesh(occluders.static),
@@ -59,7 +40,7 @@ class CompiledBackend:
             self._mesh(surfaces.own)._replace(offset=second),
         )
         areas = np.empty((len(beams), 2))
-        states = _all_hidden(meshes, _table(beams, surfaces.owner[surface], surface), self._room, areas)
+        states = _all_hidden(meshes, _rows(beams, surfaces), self._room, areas)
         crowded = np.nonzero(states == OVERFLOW)[0]
         if crowded.size:
             parts, whole = quartered(beams.take(crowded))
@@ -78,69 +59,66 @@ class CompiledBackend:
 def _prepared(triangles: TriangleSet) -> Mesh:
     """Return the triangles in the order of a tree of their own."""
     if not len(triangles):
-        boxes, numbers = np.zeros((1, 3)), np.zeros(1, np.int32)
-        tree = (boxes, boxes, numbers, numbers, np.zeros(0, np.int64))
-    else:
-        tree = build(triangles.corners.min(axis=1), triangles.corners.max(axis=1))
-    low, high, first, count, order = tree
-    larger_last(low, high, first, count, np.linalg.norm(triangles.normal[order], axis=1))
+        return Mesh(np.zeros(0, TRIANGLE), np.zeros(0, NODE), np.zeros(0, BODY), 0)
+    low, high, first, size, order = build(triangles.corners.min(axis=1), triangles.corners.max(axis=1))
+    larger_last(low, high, first, size, np.linalg.norm(triangles.normal[order], axis=1))
     rank = np.empty(len(order) + 1, np.int32)
     rank[order], rank[-1] = np.arange(len(order)), -1  # −1 reads the last
-    component, closed_low, closed_high = closed_components(triangles.corners, triangles.neighbour, triangles.owner)
+    body, body_low, body_high = closed_bodies(triangles.corners, triangles.neighbour, triangles.owner)
     return Mesh(
-        triangles.corners[order],
-        triangles.normal[order],
-        rank[triangles.neighbour[order]],
-        triangles.one_sided[order],
-        triangles.owner[order],
-        component[order],
-        closed_low,
-        closed_high,
-        low,
-        high,
-        first,
-        count,
+        _filled(
+            TRIANGLE,
+            corners=triangles.corners[order],
+            normal=triangles.normal[order],
+            neighbour=rank[triangles.neighbour[order]],
+            body=body[order],
+            owner=triangles.owner[order],
+            one_sided=triangles.one_sided[order],
+        ),
+        _filled(NODE, low=low, high=high, first=first, size=size),
+        _filled(BODY, low=body_low, high=body_high),
         0,
     )
 
 
-def _table(beams: Beams, owner: Ints, surface: Ints) -> _Table:
-    arrays: dict[str, Any] = {name: np.ascontiguousarray(getattr(beams, name)) for name in _Table._fields[:-2]}
-    return _Table(**arrays, owner=owner, surface=surface)
+def _rows(beams: Beams, surfaces: Surfaces) -> Rows:
+    surface = surfaces.surface[beams.facet]
+    plain = ("eye", "toward", "orthographic", "forms", "sides", "screen", "chart_area", "screen_area")
+    rows = _filled(BEAM, **{name: getattr(beams, name) for name in plain}, owner=surfaces.owner[surface])
+    rows["surface"] = surface
+    width = beams.outline.shape[1]
+    rows["borders"][:, :width], rows["outline"][:, :width] = beams.borders, beams.outline
+    return rows
+
+
+def _filled(kind: np.dtype[np.void], **fields: NDArray[np.generic]) -> Rows:
+    rows = np.zeros(len(next(iter(fields.values()))), kind)
+    for name, values in fields.items():
+        rows[name] = values
+    return rows
 
 
 @kernel
-def _all_hidden(meshes: tuple[Mesh, Mesh, Mesh], table: _Table, room: Scratch, areas: Floats) -> NDArray[np.uint8]:
+def _all_hidden(meshes: tuple[Mesh, Mesh, Mesh], beams: Rows, rooms: Rows, areas: Floats) -> NDArray[np.uint8]:
     """Write the hidden chart and screen area of every beam to `areas` (n, 2); return how each beam stands (n,)."""
-    states = np.zeros(len(table.sides), np.uint8)
-    for p in range(len(table.sides)):
-        beam = Beam(
-            table.eye[p],
-            table.toward[p],
-            table.orthographic[p],
-            table.forms[p],
-            table.borders[p],
-            table.outline[p],
-            table.sides[p],
-            table.screen[p],
-            table.chart_area[p],
-            table.owner[p],
-            table.surface[p],
-        )
-        begin(beam, room)
+    states = np.zeros(len(beams), np.uint8)
+    room = rooms[0]
+    for p in range(len(beams)):
+        beam = beams[p]
         shadows, states[p] = _walk(meshes, beam, room)
-        if states[p] == HIDDEN:
-            areas[p, 0], areas[p, 1] = table.chart_area[p], table.screen_area[p]
-        else:
+        chart, seen = beam.chart_area, beam.screen_area
+        if states[p] != HIDDEN:
             chart, seen = total(beam, shadows, room)
-            areas[p, 0], areas[p, 1] = min(max(chart, 0.0), table.chart_area[p]), min(seen, table.screen_area[p])
+        areas[p, 0], areas[p, 1] = min(max(chart, 0.0), beam.chart_area), min(seen, beam.screen_area)
     return states
 
 
 @kernel
-def _walk(meshes: tuple[Mesh, Mesh, Mesh], beam: Beam, room: Scratch) -> tuple[int, int]:
-    shadows, state = 0, OPEN
-    for m in range(3):
-        if state == OPEN:
-            shadows, state = collect(meshes[m], beam, m == 2, shadows, room)
+def _walk(meshes: tuple[Mesh, Mesh, Mesh], beam: Record, room: Record) -> tuple[int, int]:
+    static, dynamic, own = meshes
+    shadows, state = collect(static, beam, False, 0, room)  # noqa: FBT003 - compiled
+    if state == OPEN and len(dynamic.triangles):
+        shadows, state = collect(dynamic, beam, False, shadows, room)  # noqa: FBT003
+    if state == OPEN and len(own.triangles):
+        shadows, state = collect(own, beam, True, shadows, room)  # noqa: FBT003
     return shadows, state

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from openslot_view.backends.compiled.kernel import Scratch, kernel
+from openslot_view.backends.compiled.kernel import Record, inlined, kernel
 
 __all__ = ["cell_of", "lay"]
 
 _WIDE = 16  # a shadow over more cells is not filed but always asked
 
 
-@kernel
+@inlined
 def cell_of(position: float, cells: int) -> int:
     """Return the row or column that `position` lies in; what is outside 0 … 1 belongs to the outermost."""
     return min(cells - 1, max(0, int(position * cells)))
 
 
 @kernel
-def lay(shadows: int, room: Scratch) -> tuple[int, int]:
+def lay(shadows: int, room: Record) -> tuple[int, int]:
     """File the shadows that are alive; return cells a side, 0 for no grid, and how many are in `room.loose`.
 
     The members of cell c are member[cell[c]] … member[cell[c + 1]].
@@ -39,8 +39,8 @@ def lay(shadows: int, room: Scratch) -> tuple[int, int]:
     return cells, loose
 
 
-@kernel
-def _file(i: int, cells: int, room: Scratch, step: int) -> bool:
+@inlined
+def _file(i: int, cells: int, room: Record, step: int) -> bool:
     """Count shadow i in its cells (`step` 1) or enter it there (−1); False when they are too many."""
     left, right = cell_of(room.box[i, 0], cells), cell_of(room.box[i, 1], cells)
     low, high = cell_of(room.box[i, 2], cells), cell_of(room.box[i, 3], cells)

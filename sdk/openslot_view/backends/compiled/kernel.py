@@ -1,123 +1,111 @@
-"""The decorator of compiled functions, and the arrays they share."""
+"""The decorators of compiled functions, and the records they share.
+
+A record is one pointer to the compiled code, however many arrays it holds; as separate arrays they cost more to pass
+from function to function than most beams cost to answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CAPACITY", "Beam", "Mesh", "Scratch", "kernel", "scratch"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+__all__ = ["BEAM", "BODY", "CAPACITY", "NODE", "ROOM", "TRIANGLE", "Mesh", "Record", "inlined", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Record: TypeAlias = Any  # one row of a structured array; its fields are attributes to the compiler only
 
 CAPACITY = 16384
 """Shadows of one beam; a beam with more is split by the caller."""
 
+# not nnan and ninf: padding and empty boxes use infinities
+_OPTIONS: Any = {"cache": True, "nogil": True, "fastmath": {"contract", "nsz", "arcp"}, "error_model": "numpy"}
 
-def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Return `function` compiled on first use and cached on disk: no Python objects, no GIL."""
-    # not nnan and ninf: padding and empty boxes use infinities
-    compiled = numba.njit(function, cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-    return cast("Callable[P, R]", compiled)
+BEAM = np.dtype(
+    [
+        ("eye", np.float64, (3,)),
+        ("toward", np.float64, (3,)),
+        ("orthographic", np.int64),
+        ("forms", np.float64, (5, 4)),
+        ("borders", np.float64, (12, 3)),
+        ("outline", np.float64, (12, 2)),
+        ("sides", np.int64),
+        ("screen", np.float64, (3, 3)),
+        ("chart_area", np.float64),
+        ("screen_area", np.float64),
+        ("owner", np.int64),
+        ("surface", np.int64),
+    ]
+)
+"""`Beams` as rows, with the `owner` that does not hide the beam's facet and the `surface` it belongs to."""
+
+TRIANGLE = np.dtype(
+    [
+        ("corners", np.float64, (3, 3)),
+        ("normal", np.float64, (3,)),
+        ("neighbour", np.int32, (3,)),
+        ("body", np.int32),
+        ("owner", np.int64),
+        ("one_sided", np.int64),
+    ]
+)
+"""`body` is the closed body a triangle belongs to, or −1."""
+
+NODE = np.dtype([("low", np.float64, (3,)), ("high", np.float64, (3,)), ("first", np.int32), ("size", np.int32)])
+"""As `openslot_view.bvh`, the triangles already in order; `size` 0 for an inner node."""
+
+BODY = np.dtype([("low", np.float64, (3,)), ("high", np.float64, (3,))])
+
+ROOM = np.dtype(
+    [
+        ("work", np.float64, (2, 24, 7)),
+        ("planes", np.float64, (16, 4)),
+        ("stack", np.int32, (256,)),
+        ("mask", np.uint32, (2, 32)),
+        ("span", np.float64, (2, 32)),
+        ("table", np.float64, (8 * CAPACITY, 5)),
+        ("source", np.int8, (8 * CAPACITY,)),
+        ("exposed", np.int8, (8 * CAPACITY,)),
+        ("start", np.int64, (CAPACITY + 1,)),
+        ("box", np.float64, (CAPACITY, 4)),
+        ("area", np.float64, (CAPACITY,)),
+        ("triangle", np.int64, (CAPACITY,)),
+        ("neighbour", np.int64, (CAPACITY, 3)),
+        ("flipped", np.int8, (CAPACITY,)),
+        ("alive", np.int8, (CAPACITY,)),
+        ("hashed", np.int32, (4 * CAPACITY,)),
+        ("cell", np.int64, (16 * 16 + 1,)),
+        ("member", np.int32, (16 * CAPACITY,)),
+        ("loose", np.int32, (CAPACITY,)),
+        ("interval", np.float64, (CAPACITY + 2, 2)),
+    ],
+    align=True,
+)
+"""Room for the shadows of one beam, used again for every beam: some 12 MB, of which a beam touches what it needs.
+
+Edge e has `table[e]` = x, y of its begin and its inward line nx, ny, c, and `source[e]` = the triangle's edge 0, 1, 2,
+or 3 for a cut. Shadow i owns the edges start[i] … start[i + 1] and has the box x low, x high, y low, y high.
+"""
 
 
 class Mesh(NamedTuple):
-    """One set of triangles as the kernels read it, in the order of its tree.
+    """One set of triangles in the order of its tree; `offset` makes triangle numbers of several meshes distinct."""
 
-    `offset` makes triangle numbers of several meshes distinct. `component` (m,) is the closed component a triangle
-    belongs to, or −1, with its box in `closed_low`, `closed_high`: of a closed component beyond the near plane the
-    faces turned away hide nothing that the others do not.
-    """
-
-    corners: Floats
-    normal: Floats
-    neighbour: NDArray[np.int32]
-    one_sided: NDArray[np.bool_]
-    owner: Ints
-    component: NDArray[np.int32]
-    closed_low: Floats
-    closed_high: Floats
-    low: Floats
-    high: Floats
-    first: NDArray[np.int32]
-    size: NDArray[np.int32]
+    triangles: NDArray[np.void]
+    nodes: NDArray[np.void]
+    bodies: NDArray[np.void]
     offset: int
 
 
-class Beam(NamedTuple):
-    """One row of `Beams`, with the `owner` that does not hide it and the `surface` it belongs to."""
-
-    eye: Floats
-    toward: Floats
-    orthographic: bool
-    forms: Floats
-    borders: Floats
-    outline: Floats
-    sides: int
-    screen: Floats
-    chart_area: float
-    owner: int
-    surface: int
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Return `function` compiled on first use and cached on disk: no Python objects, no GIL."""
+    return cast("Callable[P, R]", numba.njit(function, **_OPTIONS))
 
 
-class Scratch(NamedTuple):
-    """Room for the shadows of one beam, used again for every beam.
-
-    Edge e has `table[e]` = x, y of its begin and its inward line nx, ny, c, and `source[e]` = the triangle's edge 0, 1,
-    2, or 3 for a cut. Shadow i owns the edges start[i] … start[i + 1] and has the box x low, x high, y low, y high.
-    """
-
-    work: Floats
-    planes: Floats
-    table: Floats
-    source: NDArray[np.int8]
-    exposed: NDArray[np.bool_]
-    start: Ints
-    box: Floats
-    area: Floats
-    triangle: Ints
-    neighbour: Ints
-    flipped: NDArray[np.bool_]
-    alive: NDArray[np.bool_]
-    hashed: NDArray[np.int32]
-    cell: Ints
-    member: NDArray[np.int32]
-    loose: NDArray[np.int32]
-    stack: NDArray[np.int32]
-    mask: NDArray[np.uint32]
-    span: Floats
-    interval: Floats
-
-
-def scratch() -> Scratch:
-    """Return the room: some 20 MB of address space, of which a beam touches what it needs."""
-    edges = 8 * CAPACITY
-    return Scratch(
-        work=np.empty((2, 24, 7)),
-        planes=np.empty((16, 4)),
-        table=np.empty((edges, 5)),
-        source=np.empty(edges, np.int8),
-        exposed=np.empty(edges, np.bool_),
-        start=np.zeros(CAPACITY + 1, np.int64),
-        box=np.empty((CAPACITY, 4)),
-        area=np.empty(CAPACITY),
-        triangle=np.empty(CAPACITY, np.int64),
-        neighbour=np.empty((CAPACITY, 3), np.int64),
-        flipped=np.empty(CAPACITY, np.bool_),
-        alive=np.empty(CAPACITY, np.bool_),
-        hashed=np.empty(4 * CAPACITY, np.int32),
-        cell=np.empty(16 * 16 + 1, np.int64),
-        member=np.empty(16 * CAPACITY, np.int32),
-        loose=np.empty(CAPACITY, np.int32),
-        stack=np.empty(256, np.int32),
-        mask=np.zeros((2, 32), np.uint32),
-        span=np.empty((2, 32)),
-        interval=np.empty((CAPACITY + 2, 2)),
-    )
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Return `function` compiled into its callers."""
+    return cast("Callable[P, R]", numba.njit(function, forceinline=True, **_OPTIONS))

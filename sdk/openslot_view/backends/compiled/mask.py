@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.backends.compiled.kernel import kernel
+from openslot_view.backends.compiled.kernel import inlined, kernel
 
 __all__ = ["SIZE", "full", "paint"]
 
@@ -31,7 +31,7 @@ def paint(points: Floats, begin: int, end: int, bits: NDArray[np.uint32], span: 
             bits[row] |= (np.uint32(0xFFFFFFFF) >> np.uint32(SIZE - 1 - right + left)) << np.uint32(left)
 
 
-@kernel
+@inlined
 def full(mask: NDArray[np.uint32]) -> bool:
     """Return whether mask[1] sets every bit that mask[0] does."""
     for row in range(SIZE):  # noqa: SIM110 - the compiler has no generators
@@ -40,7 +40,7 @@ def full(mask: NDArray[np.uint32]) -> bool:
     return True
 
 
-@kernel
+@inlined
 def _spans(points: Floats, begin: int, end: int, first: int, last: int, span: Floats) -> None:
     """Write to `span` where the middles of the rows enter and leave the polygon, in bits."""
     for row in range(first, last + 1):

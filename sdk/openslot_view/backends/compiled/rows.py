@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.backends.compiled.area import sort_intervals
-from openslot_view.backends.compiled.kernel import Scratch, kernel
+from openslot_view.backends.compiled.kernel import Record, kernel
 from openslot_view.spans import ROWS
 
 __all__ = ["row_area"]
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 @kernel
-def row_area(shadows: int, low: float, high: float, screen: Floats, room: Scratch) -> tuple[float, float]:
+def row_area(shadows: int, low: float, high: float, screen: Floats, room: Record) -> tuple[float, float]:
     """Return the union's area in the chart and on screen by `ROWS` rows between v = `low` and `high`."""
     order = np.argsort(room.box[:shadows, 2])
     density = abs(_determinant(screen)) / 8
@@ -44,7 +44,7 @@ def _determinant(m: Floats) -> float:
 
 
 @kernel
-def _cut(active: int, v: float, room: Scratch) -> tuple[int, int]:
+def _cut(active: int, v: float, room: Record) -> tuple[int, int]:
     """Write the intervals of the active shadows at `v`; return how many stay active and the intervals' number."""
     kept = count = 0
     for k in range(active):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.backends.compiled.kernel import kernel
+from openslot_view.backends.compiled.kernel import inlined, kernel
 
 __all__ = ["project", "shadow"]
 
@@ -15,7 +15,7 @@ _W, _HEIGHT, _NEAR, _BORDER, _ID = 2, 3, 4, 5, 6
 CUT = 3
 
 
-@kernel
+@inlined
 def project(corners: Floats, eye: Floats, forms: Floats, work: Floats) -> bool:
     """Write the forms' values of a triangle's `corners` (3, 3) to `work[0]`; False if it cannot hide anything."""
     for i in range(3):
@@ -29,7 +29,7 @@ def project(corners: Floats, eye: Floats, forms: Floats, work: Floats) -> bool:
     return True
 
 
-@kernel
+@inlined
 def shadow(borders: Floats, sides: int, work: Floats) -> tuple[int, int]:
     """Clip what `project` wrote; return the number of vertices, 0 for none, and which half of `work` holds them."""
     crossed = 0
@@ -54,7 +54,7 @@ def shadow(borders: Floats, sides: int, work: Floats) -> tuple[int, int]:
     return count, half
 
 
-@kernel
+@inlined
 def _clip_if_crossed(work: Floats, half: int, count: int, column: int) -> tuple[int, int]:
     for i in range(count):
         if work[half, i, column] < 0:

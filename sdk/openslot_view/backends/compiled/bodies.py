@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 
 from openslot_view.backends.compiled.kernel import kernel
 
-__all__ = ["closed_components"]
+__all__ = ["closed_bodies"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 @kernel
-def closed_components(corners: Floats, neighbour: Ints, owner: Ints) -> tuple[NDArray[np.int32], Floats, Floats]:
-    """Return each triangle's closed component or −1 (m,), and the components' boxes low, high (c, 3).
+def closed_bodies(corners: Floats, neighbour: Ints, owner: Ints) -> tuple[NDArray[np.int32], Floats, Floats]:
+    """Return each triangle's closed body or −1 (m,), and the bodies' boxes low, high (b, 3).
 
-    A component is closed when every edge has a neighbour, all have one owner, and it is wound outwards.
+    A body is closed when every edge has a neighbour, all have one owner, and it is wound outwards.
     """
     root = _roots(neighbour)
     closed, volume = _bodies(corners, neighbour, owner, root)
@@ -62,7 +62,7 @@ def _root(root: Ints, t: int) -> int:
 
 @kernel
 def _bodies(corners: Floats, neighbour: Ints, owner: Ints, root: Ints) -> tuple[NDArray[np.bool_], Floats]:
-    """Return, at each root, whether the component has no border and one owner, and its signed volume."""
+    """Return, at each root, whether the body has no border and one owner, and its signed volume."""
     closed, volume = np.ones(len(root), np.bool_), np.zeros(len(root))
     for t in range(len(root)):
         r = root[t]
