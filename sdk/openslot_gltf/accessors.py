@@ -43,6 +43,7 @@ class Elements:
         self._views = document.array("bufferViews")
         self._binary = document.binary
         self._read: dict[int, Array] = {}
+        self._extremes: dict[int, tuple[Array, Array]] = {}
 
     def raw(self, index: int) -> Array:
         """Return the stored numbers, (count, components), sparse values put in; do not write to it."""
@@ -59,6 +60,13 @@ class Elements:
         if accessor.get("normalized", False):
             values = np.maximum(values / NORMALIZED_MAX[accessor["componentType"]], -1.0)
         return values
+
+    def extremes(self, index: int) -> tuple[Array, Array]:
+        """Return the smallest and largest value of each component, found once."""
+        if index not in self._extremes:
+            values = self.raw(index)
+            self._extremes[index] = values.min(axis=0), values.max(axis=0)
+        return self._extremes[index]
 
     def width(self, index: int) -> int:
         """Return the number of components of one element."""

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements
-from openslot_gltf.document import Document, Json
+from openslot_gltf.document import Document, Json, default_roots, reached
 from openslot_gltf.geometry import default_weights, instances, scene_geometry
-from openslot_gltf.poses import Poses, poses_of
+from openslot_gltf.poses import Poses, clip_times, poses_of
 from openslot_gltf.skinning import inverse_bind_matrices, joint_influences
 from openslot_spec.errors import Code, OpenSlotError
 
@@ -25,8 +25,10 @@ __all__ = ["Bounds", "SweptBounds", "content_bounds", "swept_bounds"]
 
 Floats = NDArray[np.float64]
 CORNERS = np.array(list(product((0, 1), repeat=3)))
-EXACT_POINTS = 2_000_000
-"""Up to here (points × moments of a clip) every point is carried, in about 50 ms; above it the corners of boxes."""
+EXACT_POINTS = 4_000_000
+"""Up to here (points × moments of a clip) every point is carried, in about 0.1 s; above it the corners of boxes."""
+BLOCK = 200_000
+"""Matrices held at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,18 +84,27 @@ def swept_bounds(document: Document) -> SweptBounds:
     drawn = geometry.vertices[geometry.triangles.ravel()]
     rest = moving = Bounds(drawn.min(axis=0), drawn.max(axis=0))
     if document.array("animations"):
-        elements = Elements(document)
-        parts = list(_parts(document, elements))
-        for animation in document.array("animations"):
-            moving = _swept(parts, poses_of(document, elements, animation), moving)
+        moving = _in_motion(document, Elements(document), rest)
     return SweptBounds(rest, moving)
 
 
-def _swept(parts: list[_Part], poses: Poses, bounds: Bounds) -> Bounds:
+def _in_motion(document: Document, elements: Elements, bounds: Bounds) -> Bounds:
+    """Return `bounds` grown by every moment of every clip, some moments at a time to bound memory."""
+    parts = list(_parts(document, elements))
+    clips = [(animation, clip_times(animation, elements)) for animation in document.array("animations")]
+    moments = sum(len(times) for _, times in clips)
+    exact = moments * sum(part.points.shape[1] for part in parts) <= EXACT_POINTS
+    for animation, times in clips:
+        for some in np.array_split(times, -(-len(times) * len(document.array("nodes")) // BLOCK)):
+            bounds = _swept(parts, poses_of(document, elements, animation, some), bounds, exact=exact)
+    return bounds
+
+
+def _swept(parts: list[_Part], poses: Poses, bounds: Bounds, *, exact: bool) -> Bounds:
     """Return `bounds` grown by every part that moves."""
-    moving = [part for part in parts if _moments(part, poses) > 1]
-    exact = sum(part.points.shape[1] * _moments(part, poses) for part in moving) <= EXACT_POINTS
-    for part in moving:
+    for part in parts:
+        if not _moves(part, poses):
+            continue
         weights = poses.weights.get(part.node, part.weights[None])
         points = _morphed(part, weights) if exact else _corners(part, weights)
         world_from_part = poses.worlds[part.carrier] @ part.carrier_from_part
@@ -103,11 +114,8 @@ def _swept(parts: list[_Part], poses: Poses, bounds: Bounds) -> Bounds:
     return bounds
 
 
-def _moments(part: _Part, poses: Poses) -> int:
-    """Return how many moments of the part differ; 1 for parts at rest or outside the scene."""
-    if part.carrier not in poses.worlds:
-        return 1
-    return max(len(poses.worlds[part.carrier]), len(poses.weights.get(part.node, ())))
+def _moves(part: _Part, poses: Poses) -> bool:
+    return part.carrier in poses.moved or part.node in poses.weights
 
 
 def _morphed(part: _Part, weights: Floats) -> Floats:
@@ -128,7 +136,8 @@ def _corners(part: _Part, weights: Floats) -> Floats:
 
 
 def _parts(document: Document, elements: Elements) -> Iterator[_Part]:
-    for index, node in enumerate(document.array("nodes")):
+    for index in reached(document.json, default_roots(document.json)):
+        node = document.array("nodes")[index]
         if "mesh" not in node:
             continue
         mesh = document.array("meshes")[node["mesh"]]

@@ -15,6 +15,8 @@ from openslot_spec.errors import OpenSlotError
 
 __all__ = ["Stats", "check_budget", "check_extent"]
 
+CLIP_KEYS = 64
+"""The overhead of evaluating one clip, in keys."""
 ESCAPES = 4.0
 """A clip whose box is this many times the box at rest makes the content unreadably small when fitted."""
 
@@ -34,39 +36,71 @@ class Stats:
     """The box at rest; zero where it was not asked for (scenes)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What is drawn: of one mesh, or of a scene."""
+
+    triangles: int = 0
+    draws: int = 0
+    vertices: int = 0
+
+    def plus(self, other: _Cost, times: int) -> _Cost:
+        return _Cost(
+            self.triangles + times * other.triangles,
+            self.draws + times * other.draws,
+            self.vertices + times * other.vertices,
+        )
+
+
 def check_budget(document: Document, limits: Limits, report: Report) -> Stats:
     """Count what the default scene draws, without expanding it, and hold it against the limits."""
-    nodes, costs = document.array("nodes"), [_cost(document, mesh) for mesh in document.array("meshes")]
-    triangles = draws = 0
+    nodes, total = document.array("nodes"), _Cost()
+    meshes = [_cost(document, mesh) for mesh in document.array("meshes")]
     for index in reached(document.json, default_roots(document.json)):
         if "mesh" in nodes[index]:
-            count = _instances(document, nodes[index])
-            triangles += count * costs[nodes[index]["mesh"]][0]
-            draws += count * costs[nodes[index]["mesh"]][1]
+            total = total.plus(meshes[nodes[index]["mesh"]], _instances(document, nodes[index]))
     for rule, found, most in (
-        (Rule.BUDGET_TRIANGLES, triangles, limits.triangles),
-        (Rule.BUDGET_DRAWS, draws, limits.draws),
-        (Rule.BUDGET_TRIANGLES_ADVISED, triangles, limits.triangles_advised),
-        (Rule.BUDGET_DRAWS_ADVISED, draws, limits.draws_advised),
+        (Rule.BUDGET_TRIANGLES, total.triangles, limits.triangles),
+        (Rule.BUDGET_DRAWS, total.draws, limits.draws),
+        (Rule.BUDGET_VERTICES, total.vertices, limits.vertices),
+        (Rule.BUDGET_TRIANGLES_ADVISED, total.triangles, limits.triangles_advised),
+        (Rule.BUDGET_DRAWS_ADVISED, total.draws, limits.draws_advised),
+        (Rule.BUDGET_POSES, _poses(document), limits.poses),
     ):
         if found > most:
             report.add(rule, "", f"{found}, {most} are {'advised' if rule.endswith('advised') else 'allowed'}")
-    if not triangles:
+    if not total.triangles:
         report.add(Rule.BUDGET_EMPTY, f"/scenes/{document.json.get('scene', 0)}")
     materials, textures, animations, skins = (
         len(document.array(name)) for name in ("materials", "textures", "animations", "skins")
     )
-    return Stats(triangles, draws, len(nodes), materials, textures, animations, skins)
+    return Stats(total.triangles, total.draws, len(nodes), materials, textures, animations, skins)
 
 
-def _cost(document: Document, mesh: Json) -> tuple[int, int]:
-    """Return (triangles, draw calls) of one instance of a mesh."""
-    accessors, triangles = document.array("accessors"), 0
+def _cost(document: Document, mesh: Json) -> _Cost:
+    """Return what one instance of a mesh costs; a morph target counts like its vertices."""
+    accessors, cost = document.array("accessors"), _Cost()
     for primitive in mesh["primitives"]:
-        source = primitive.get("indices", primitive["attributes"].get("POSITION"))
-        rows, mode = accessors[source]["count"], primitive.get("mode", 4)
-        triangles += rows // 3 if mode == 4 else max(rows - 2, 0) if mode > 4 else 0
-    return triangles, len(mesh["primitives"])
+        vertices = accessors[primitive["attributes"]["POSITION"]]["count"]
+        rows = accessors[primitive["indices"]]["count"] if "indices" in primitive else vertices
+        mode = primitive.get("mode", 4)
+        triangles = rows // 3 if mode == 4 else max(rows - 2, 0) if mode > 4 else 0
+        cost = cost.plus(_Cost(triangles, 1, vertices * (1 + len(primitive.get("targets", ())))), 1)
+    return cost
+
+
+def _poses(document: Document) -> int:
+    """Return the work of placing everything at every key: keys × (nodes + parts); a clip costs at least `CLIP_KEYS`."""
+    nodes, skins, things = document.array("nodes"), document.array("skins"), len(document.array("nodes"))
+    for node in nodes:
+        if "mesh" in node:
+            parts = len(skins[node["skin"]]["joints"]) if "skin" in node else 1
+            things += parts * len(document.array("meshes")[node["mesh"]]["primitives"])
+    keys = 0
+    for animation in document.array("animations"):
+        inputs = {sampler["input"] for sampler in animation["samplers"]}
+        keys += max(sum(document.array("accessors")[index]["count"] for index in inputs), CLIP_KEYS)
+    return keys * things
 
 
 def _instances(document: Document, node: Json) -> int:

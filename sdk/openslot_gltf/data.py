@@ -17,6 +17,7 @@ __all__ = ["check_skin_data", "check_vertex_data", "mended_bounds"]
 
 UNIT_TOLERANCE = 0.00674
 WEIGHT_TOLERANCE = 2e-7
+RESTART = {5121: 0xFF, 5123: 0xFFFF, 5125: 0xFFFFFFFF}
 
 
 def mended_bounds(document: Document, elements: Elements, report: Report) -> Document:
@@ -27,8 +28,7 @@ def mended_bounds(document: Document, elements: Elements, report: Report) -> Doc
     needed = _bounded_accessors(document)
     accessors, changed = list(document.array("accessors")), False
     for index, accessor in enumerate(accessors):
-        values = elements.raw(index)
-        low, high = values.min(axis=0), values.max(axis=0)
+        low, high = elements.extremes(index)
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             report.add(Rule.DATA_FINITE, f"/accessors/{index}")
             continue
@@ -80,12 +80,11 @@ def check_vertex_data(document: Document, elements: Elements, report: Report) ->
 
 
 def _check_indices(document: Document, elements: Elements, primitive: Json, where: str, report: Report) -> None:
-    rows = elements.raw(primitive["indices"])
     vertices = document.array("accessors")[primitive["attributes"]["POSITION"]]["count"]
-    highest = int(rows.max())
+    (highest,) = elements.extremes(primitive["indices"])[1].tolist()
     if highest >= vertices:
         report.add(Rule.MESH_INDICES, f"{where}/indices", f"index {highest} of {vertices} vertices")
-    elif highest == (1 << 8 * rows.itemsize) - 1:
+    elif highest == RESTART[document.array("accessors")[primitive["indices"]]["componentType"]]:
         report.add(Rule.MESH_INDICES, f"{where}/indices", f"{highest} means a restart, which glTF does not know")
 
 
@@ -105,37 +104,42 @@ def _attribute_fault(semantic: str, index: int, elements: Elements) -> tuple[Rul
 
 def check_skin_data(document: Document, elements: Elements, report: Report) -> None:
     """Check inverse bind matrices, and the joints and weights of every skinned primitive."""
-    for index, skin in enumerate(document.array("skins")):
-        if "inverseBindMatrices" in skin:
-            bottom = elements.raw(skin["inverseBindMatrices"])[:, 3::4]
-            if (bottom != [0.0, 0.0, 0.0, 1.0]).any():
-                report.add(Rule.SKIN_MATRICES, f"/skins/{index}/inverseBindMatrices", "the last row is not 0 0 0 1")
-    joints = _joint_counts(document)
-    for mesh, count in joints.items():
-        for place, primitive in enumerate(document.array("meshes")[mesh]["primitives"]):
-            _check_joints(primitive, elements, count, f"/meshes/{mesh}/primitives/{place}", report)
+    matrices = {skin.get("inverseBindMatrices"): index for index, skin in enumerate(document.array("skins"))}
+    for accessor, index in matrices.items():
+        if accessor is not None and (elements.raw(accessor)[:, 3::4] != [0.0, 0.0, 0.0, 1.0]).any():
+            report.add(Rule.SKIN_MATRICES, f"/skins/{index}/inverseBindMatrices", "the last row is not 0 0 0 1")
+    for influences, (count, where) in _skinned(document).items():
+        _check_joints(influences, count, elements, where, report)
 
 
-def _joint_counts(document: Document) -> dict[int, int]:
-    """Return for each skinned mesh the fewest joints of the skins it is used with."""
-    counts: dict[int, int] = {}
+def _skinned(document: Document) -> dict[tuple[int, ...], tuple[int, str]]:
+    """Return for each set of (joints …, weights …) accessors the fewest joints it is used with, and where.
+
+    Primitives and skins may share them a thousand times over; each set is looked at once.
+    """
+    found: dict[tuple[int, ...], tuple[int, str]] = {}
     for node in document.array("nodes"):
-        if "skin" in node and "mesh" in node:
-            joints = len(document.array("skins")[node["skin"]]["joints"])
-            counts[node["mesh"]] = min(joints, counts.get(node["mesh"], joints))
-    return counts
+        if "skin" not in node:
+            continue
+        joints = len(document.array("skins")[node["skin"]]["joints"])
+        for place, primitive in enumerate(document.array("meshes")[node["mesh"]]["primitives"]):
+            attributes = primitive["attributes"]
+            sets = sum(name.startswith("JOINTS_") for name in attributes)
+            key = tuple(attributes[f"{kind}_{number}"] for kind in ("JOINTS", "WEIGHTS") for number in range(sets))
+            here = (joints, f"/meshes/{node['mesh']}/primitives/{place}/attributes")
+            found[key] = min(here, found.get(key, here))
+    return found
 
 
-def _check_joints(primitive: Json, elements: Elements, count: int, where: str, report: Report) -> None:
-    attributes = primitive["attributes"]
-    sets = sum(name.startswith("JOINTS_") for name in attributes)
-    rows = np.concatenate([elements.raw(attributes[f"JOINTS_{n}"]) for n in range(sets)], axis=1)
-    weights = np.concatenate([elements.floats(attributes[f"WEIGHTS_{n}"]) for n in range(sets)], axis=1)
+def _check_joints(influences: tuple[int, ...], count: int, elements: Elements, where: str, report: Report) -> None:
+    half = len(influences) // 2
+    rows = np.concatenate([elements.raw(accessor) for accessor in influences[:half]], axis=1).astype(np.int64)
+    weights = np.concatenate([elements.floats(accessor) for accessor in influences[half:]], axis=1)
     if rows.max() >= count:
-        report.add(Rule.SKIN_JOINTS, f"{where}/attributes/JOINTS_0", f"joint {rows.max()} of {count}")
+        report.add(Rule.SKIN_JOINTS, f"{where}/JOINTS_0", f"joint {rows.max()} of {count}")
     if weights.min() < 0 or (np.abs(weights.sum(axis=1) - 1.0) > WEIGHT_TOLERANCE * rows.shape[1] + 1e-12).any():
-        report.add(Rule.DATA_JOINTS, f"{where}/attributes/WEIGHTS_0", "weights do not add up to 1")
+        report.add(Rule.DATA_JOINTS, f"{where}/WEIGHTS_0", "weights do not add up to 1")
     # A joint named twice by one vertex: sorted rows show it as equal neighbours; weightless joints do not count.
-    used = np.sort(np.where(weights > 0, rows.astype(np.int64), -1 - np.arange(rows.shape[1])), axis=1)
+    used = np.sort(np.where(weights > 0, rows, -1 - np.arange(rows.shape[1])), axis=1)
     if (used[:, 1:] == used[:, :-1]).any():
-        report.add(Rule.DATA_JOINTS, f"{where}/attributes/JOINTS_0", "a vertex names a joint twice")
+        report.add(Rule.DATA_JOINTS, f"{where}/JOINTS_0", "a vertex names a joint twice")

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements
-from openslot_gltf.document import Document, Json, default_roots
+from openslot_gltf.document import Document, Json, default_roots, reached
 from openslot_gltf.transforms import local_matrix
 
-__all__ = ["Poses", "clip_times", "poses_of", "rest_poses"]
+__all__ = ["Poses", "clip_times", "poses_of"]
 
 Floats = NDArray[np.float64]
 ARC = np.radians(22.5)
+PLACING = frozenset({"translation", "rotation", "scale"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,16 +27,13 @@ class Poses:
 
     Args:
         worlds: `world_from_node` of every node of the default scene, (moments or 1, 4, 4).
+        moved: the nodes that the clip moves, itself or through one above.
         weights: morph weights of nodes whose clip moves them, (moments, targets).
     """
 
     worlds: dict[int, Floats]
+    moved: frozenset[int]
     weights: dict[int, Floats]
-
-
-def rest_poses(document: Document) -> Poses:
-    """Return the one moment in which no clip plays."""
-    return Poses(_worlds(document, {}), {})
 
 
 def clip_times(animation: Json, elements: Elements) -> Floats:
@@ -66,9 +64,8 @@ def _steps(animation: Json, channel: Json, elements: Elements) -> int:
     return max(int(np.ceil(widest / ARC)), 1)
 
 
-def poses_of(document: Document, elements: Elements, animation: Json) -> Poses:
-    """Return the document's nodes at every moment of one clip."""
-    times = clip_times(animation, elements)
+def poses_of(document: Document, elements: Elements, animation: Json, times: Floats) -> Poses:
+    """Return the document's nodes at some moments of one clip."""
     moved: dict[int, dict[str, Floats]] = {}
     for channel in animation["channels"]:
         node = channel["target"].get("node")
@@ -76,7 +73,8 @@ def poses_of(document: Document, elements: Elements, animation: Json) -> Poses:
             sampler = animation["samplers"][channel["sampler"]]
             moved.setdefault(node, {})[channel["target"]["path"]] = _sampled(sampler, elements, times)
     weights = {node: paths["weights"] for node, paths in moved.items() if "weights" in paths}
-    return Poses(_worlds(document, moved), weights)
+    placed = frozenset(reached(document.json, [node for node, paths in moved.items() if paths.keys() & PLACING]))
+    return Poses(_worlds(document, moved), placed, weights)
 
 
 def _sampled(sampler: Json, elements: Elements, times: Floats) -> Floats:
@@ -136,7 +134,7 @@ def _worlds(document: Document, moved: dict[int, dict[str, Floats]]) -> dict[int
 
 def _locals(node: Json, paths: dict[str, Floats]) -> Floats:
     """Return `parent_from_node`, (moments or 1, 4, 4)."""
-    if not paths.keys() & {"translation", "rotation", "scale"}:
+    if not paths.keys() & PLACING:
         return local_matrix(node)[None]
     turns = paths.get("rotation", np.array([node.get("rotation", (0.0, 0.0, 0.0, 1.0))], np.float64))
     scales = paths.get("scale", np.array([node.get("scale", (1.0, 1.0, 1.0))], np.float64))

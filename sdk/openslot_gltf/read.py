@@ -60,9 +60,10 @@ def examined(data: bytes, limits: Limits) -> Verdict:
     """Return the verdict on `data` under `limits`."""
     report = Report(limits.tolerated)
     document = _structured(data, limits, report)
-    for stage in (_formatted, _with_sound_data):
-        if document is not None:
-            document = stage(document, limits, report)
+    if document is not None:
+        document = _formatted(document, limits, report)
+    if document is not None:
+        document = _with_sound_data(document, report)
     stats = None if document is None else _measured(document, limits, report)
     return Verdict(tuple(report.findings), None if report.refused else document, stats)
 
@@ -114,14 +115,14 @@ def _formatted(document: Document, limits: Limits, report: Report) -> Document |
     return None if report.refused else document
 
 
-def _with_sound_data(document: Document, limits: Limits, report: Report) -> Document | None:
+def _with_sound_data(document: Document, report: Report) -> Document | None:
     """The numbers in the binary chunk; bounds are mended."""
     elements = Elements(document)
     mended = mended_bounds(document, elements, report)
     if not report.refused:
         check_vertex_data(document, elements, report)
         check_skin_data(document, elements, report)
-        check_keys(document, elements, limits, report)
+        check_keys(document, elements, report)
     return None if report.refused else mended
 
 

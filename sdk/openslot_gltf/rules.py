@@ -102,7 +102,6 @@ class Rule(StrEnum):
     ANIMATION_CHANNEL = "animation.channel"
     ANIMATION_TIMES = "animation.times"
     ANIMATION_VALUES = "animation.values"
-    ANIMATION_KEYS = "animation.keys"
     DATA_FINITE = "data.finite"
     DATA_UNIT = "data.unit"
     DATA_RANGE = "data.range"
@@ -110,9 +109,11 @@ class Rule(StrEnum):
     # budgets
     BUDGET_TRIANGLES = "budget.triangles"
     BUDGET_TRIANGLES_ADVISED = "budget.triangles_advised"
+    BUDGET_VERTICES = "budget.vertices"
     BUDGET_DRAWS = "budget.draws"
     BUDGET_DRAWS_ADVISED = "budget.draws_advised"
     BUDGET_EXTENT = "budget.extent"
+    BUDGET_POSES = "budget.poses"
     BUDGET_EMPTY = "budget.empty"
     BUDGET_ANIMATION_ESCAPES = "budget.animation_escapes"
     UNITS_CENTIMETRES = "units.centimetres"
@@ -192,16 +193,17 @@ SENTENCES: dict[Rule, str] = {
     Rule.ANIMATION_CHANNEL: "An animation channel's target or sampler does not fit; export the file again.",
     Rule.ANIMATION_TIMES: "Key times are not increasing, non-negative floats; export the file again.",
     Rule.ANIMATION_VALUES: "Key values have a wrong format or number for their path; export the file again.",
-    Rule.ANIMATION_KEYS: "A clip has more key times than allowed; reduce its keys.",
     Rule.DATA_FINITE: "Vertex or animation data holds NaN or infinity; mend the mesh.",
     Rule.DATA_UNIT: "Normals, tangents or rotations are not of unit length; recompute them.",
     Rule.DATA_RANGE: "Vertex data lies outside its range (colours 0..1, coordinates within the limit); mend it.",
     Rule.DATA_JOINTS: "Joints or weights of a vertex are out of range, doubled or do not add up to 1; normalise them.",
     Rule.BUDGET_TRIANGLES: "The file draws more triangles than its tier allows, instances counted; simplify it.",
     Rule.BUDGET_TRIANGLES_ADVISED: "The file draws more triangles than advised; simplify it for weak devices.",
+    Rule.BUDGET_VERTICES: "The file draws more vertices than its tier allows, instances and morphs counted; weld it.",
     Rule.BUDGET_DRAWS: "The file needs more draw calls than its tier allows; join meshes and materials.",
     Rule.BUDGET_DRAWS_ADVISED: "The file needs more draw calls than advised; join meshes and materials.",
     Rule.BUDGET_EXTENT: "The content is larger or farther from the origin than allowed; apply its scale.",
+    Rule.BUDGET_POSES: "The clips have more keys, nodes and joints together than allowed; reduce keys or bones.",
     Rule.BUDGET_EMPTY: "The default scene draws no triangle; there is nothing to show.",
     Rule.BUDGET_ANIMATION_ESCAPES: "An animation leaves the content's own place by far; keep it near its rest pose.",
     Rule.UNITS_CENTIMETRES: "The content looks authored in centimetres; it is fitted by size, but apply its scale.",

@@ -181,6 +181,6 @@ def _looking(facing: tuple[float, float, float]) -> tuple[float, float, float, f
     forward = np.array(facing) / length
     side = np.cross([0.0, 1.0, 0.0], forward)
     if np.linalg.norm(side) < 1e-6:
-        side = np.array([1.0, 0.0, 0.0])
+        side = np.array([1.0, 0.0, 0.0]) - forward[0] * forward
     side /= np.linalg.norm(side)
     return quaternion_of(np.stack([side, np.cross(forward, side), forward], axis=1))

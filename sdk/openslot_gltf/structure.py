@@ -44,7 +44,7 @@ def _counts(json: Json, limits: Limits, report: Report) -> dict[str, int]:
         holder = bodies.get(ROOT_ARRAYS[name], {}) if name in ROOT_ARRAYS and type(bodies) is dict else json
         array = holder.get(name, []) if type(holder) is dict else []
         counts[name] = len(array) if type(array) is list else 0
-        most = limits.nodes if name == "nodes" else limits.array_items
+        most = {"nodes": limits.nodes, "scenes": limits.scenes, "images": limits.images}.get(name, limits.array_items)
         if counts[name] > most:
             report.add(Rule.SHAPE_COUNT, f"/{name}", f"{counts[name]} {name}, {most} are allowed")
     return counts

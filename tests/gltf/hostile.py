@@ -433,10 +433,19 @@ def giant_webp() -> bytes:
 
 
 @refused_by(Rule.IMAGE_PIXELS)
-def a_hundred_images() -> bytes:
+def twenty_large_images() -> bytes:
+    return repeated_image(20)
+
+
+@refused_by(Rule.SHAPE_COUNT)
+def a_thousand_images_of_one_view() -> bytes:
+    return repeated_image(1000)
+
+
+def repeated_image(times: int) -> bytes:
     maker = textured_board()
     view = maker.view(png_of(2000, 2000, zlib.compress(b"")))
-    maker.json["images"].extend([{"bufferView": view, "mimeType": "image/png"}] * 100)
+    maker.json["images"].extend([{"bufferView": view, "mimeType": "image/png"}] * times)
     return maker.glb()
 
 
@@ -528,16 +537,6 @@ def glowing_vertices() -> bytes:
     return maker.glb()
 
 
-@refused_by(Rule.ANIMATION_KEYS)
-def clip_of_many_keys() -> bytes:
-    maker = spinning_box()
-    count = 5000
-    times, moves = np.arange(count) / 30, np.zeros((count, 3))
-    sampler = {"input": maker.accessor(times, bounds=True), "output": maker.accessor(moves)}
-    maker.json["animations"][0] |= {"samplers": [sampler], "channels": maker.json["animations"][0]["channels"][:1]}
-    return maker.glb()
-
-
 # ---- what it costs
 
 
@@ -586,3 +585,38 @@ def ad_that_grows_behind_a_joint() -> bytes:
     channel = {"sampler": 0, "target": {"node": top, "path": "scale"}}
     maker.add("animations", {"samplers": [sampler], "channels": [channel]})
     return maker.glb()
+
+
+@refused_by(Rule.BUDGET_POSES)
+def clip_of_many_keys_under_many_nodes() -> bytes:
+    maker = spinning_box()
+    count = 5000
+    times, moves = np.arange(count) / 30, np.zeros((count, 3))
+    sampler = {"input": maker.accessor(times, bounds=True), "output": maker.accessor(moves)}
+    maker.json["animations"][0] |= {"samplers": [sampler], "channels": maker.json["animations"][0]["channels"][:1]}
+    for _ in range(300):
+        maker.node()
+    return maker.glb()
+
+
+@refused_by(Rule.BUDGET_POSES)
+def a_thousand_clips_of_one_sampler() -> bytes:
+    maker = spinning_box()
+    for _ in range(20):
+        maker.node(mesh=0)
+    maker.json["animations"] *= 1000
+    return maker.glb()
+
+
+@refused_by(Rule.BUDGET_VERTICES)
+def one_triangle_of_a_hundred_thousand_vertices_in_many_nodes() -> bytes:
+    maker = Maker()
+    positions = maker.add("accessors", {"componentType": 5126, "count": 100_000, "type": "VEC3"})
+    rows = maker.accessor([0, 1, 2], "u2", 34963)
+    mesh = maker.add("meshes", {"primitives": [{"attributes": {"POSITION": positions}, "indices": rows}]})
+    for _ in range(10):
+        maker.node(mesh=mesh)
+    return maker.glb()
+
+
+edited("a_hundred_scenes", Rule.SHAPE_COUNT, plain_box, lambda body: body["scenes"].extend([{"nodes": [0]}] * 100))

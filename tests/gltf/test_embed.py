@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from openslot_gltf import Document, add_slot, embed, read_document, scene_geometry, scene_slots, write_glb
@@ -91,7 +91,6 @@ def test_the_creative_stands_in_the_slot_as_the_fit_says(data: bytes) -> None:
     assert drawn(result)[: len(drawn(scene))] == pytest.approx(drawn(scene))
 
 
-@settings(deadline=None)
 @given(
     st.tuples(*[st.floats(0.2, 5)] * 3),
     st.integers(0, 7),

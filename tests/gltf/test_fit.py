@@ -7,7 +7,7 @@ from openslot_gltf import read_document
 from openslot_gltf.accessors import Elements
 from openslot_gltf.bounds import Bounds, content_bounds, swept_bounds
 from openslot_gltf.fit import Fit, fitted
-from openslot_gltf.poses import poses_of
+from openslot_gltf.poses import clip_times, poses_of
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import SlotTerms
 from tests.gltf.build import Maker, bending_tower, growing_box, plain_box, spinning_box
@@ -158,8 +158,26 @@ def test_no_moment_of_a_bend_leaves_the_bounds(bend: float, moment: float) -> No
 
 def test_poses_give_one_matrix_a_moment_to_what_moves_and_one_to_what_does_not() -> None:
     document = read_document(bending_tower().glb())
-    poses = poses_of(document, Elements(document), document.array("animations")[0])
-    assert {node: len(worlds) for node, worlds in poses.worlds.items()} == {0: 7, 1: 1, 2: 1, 3: 1}
+    clip, elements = document.array("animations")[0], Elements(document)
+    times = clip_times(clip, elements)
+    poses = poses_of(document, elements, clip, times)
+    assert {node: len(worlds) for node, worlds in poses.worlds.items()} == {0: len(times), 1: 1, 2: 1, 3: 1}
+    assert poses.moved == {0}
+
+
+def test_a_clip_is_looked_at_at_every_key_and_in_small_arcs() -> None:
+    document = read_document(spinning_box().glb())
+    times = clip_times(document.array("animations")[0], Elements(document))
+    assert times.tolist() == [step / 8 for step in range(9)]
+    step = read_document(spinning_box(interpolation="STEP").glb())
+    assert clip_times(step.array("animations")[0], Elements(step)).tolist() == [0, 1]
+
+
+def test_a_long_clip_is_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = read_document(spinning_box().glb())
+    whole = swept_bounds(document).moving
+    monkeypatch.setattr("openslot_gltf.bounds.BLOCK", 1)
+    assert swept_bounds(document).moving.size.tolist() == whole.size.tolist()
 
 
 def test_plain_content_moves_nowhere() -> None:

@@ -33,13 +33,13 @@ def use(data: bytes) -> None:
         pass
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(MAKERS)), st.integers(0, 2**32))
 def test_a_broken_file_fails_in_the_one_way(name: str, seed: int) -> None:
     use(mutant(MAKERS[name], random.Random(seed)))  # noqa: S311 - mutants, not secrets
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(FILES), st.data())
 def test_any_bytes_fail_in_the_one_way(file: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(file)))
