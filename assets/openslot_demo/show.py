@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live as LiveLine
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from openslot_demo.live import Live
@@ -16,17 +16,19 @@ from openslot_demo.live import Live
 __all__ = ["Progress", "print_report"]
 
 REASONS = {
-    "VIEWPORT": "off screen",
-    "BACK_FACING": "back face",
-    "CLIPPED": "clipped",
-    "TOO_OBLIQUE": "too oblique",
-    "TOO_SMALL": "too small",
-    "OBSTRUCTED": "occluded",
-    "TOO_SHORT": "too short",
-    "NO_WINDOW_FOCUS": "no focus",
-    "IDLE": "idle",
-    "UNMEASURABLE": "unmeasurable",
+    "viewport": "off screen",
+    "back_facing": "back face",
+    "clipped": "clipped",
+    "too_oblique": "too oblique",
+    "too_small": "too small",
+    "obstructed": "occluded",
+    "too_short": "too short",
+    "no_window_focus": "no focus",
+    "idle": "idle",
+    "unmeasurable": "unmeasurable",
 }
+"""Why a view did not count, in the funnel's order."""
+BAR = 40
 
 
 class Progress:
@@ -70,14 +72,9 @@ class Progress:
 def print_report(live: Live) -> None:
     """Print the report by slot, the funnel, and whether both sides counted the same."""
     console = Console(highlight=False)
-    columns = ("world", "slot", "requests", "filled", "rendered", "viewable", "mean exposure", "spend", "why not")
-    table = Table(*columns, title="The ledger's report", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for row in live.report.get("rows", []):
-        table.add_row(*_cells(row))
     totals = live.report.get("totals", {})
-    table.add_section()
-    table.add_row(*_cells({**totals, "world": "all", "slot": ""}))
-    console.print(table)
+    console.print(_slots(live.report.get("rows", []), totals))
+    console.print(_funnel(totals.get("funnel", {}), totals.get("viewable", 0)))
     sdk, ledger = live.sdk_viewable, totals.get("viewable", 0)
     if sdk == ledger:
         console.print(f"[green]The SDK counted {sdk} viewable impressions, the ledger {ledger}: they agree.[/green]")
@@ -91,15 +88,28 @@ def money(micros: int, currency: str = "USD") -> str:
     return f"{sign}{micros / 1_000_000:,.4f}"
 
 
+def _slots(rows: list[dict[str, Any]], totals: dict[str, Any]) -> Table:
+    names = ("slot", "requests", "filled", "rendered", "viewable", "mean look", "spend")
+    columns = [Column(name, justify="left" if name == "slot" else "right", no_wrap=True) for name in names]
+    table = Table(*columns, title="The ledger's report", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*_cells(row))
+    table.add_section()
+    table.add_row(*_cells({**totals, "slot": "all"}))
+    return table
+
+
 def _cells(row: dict[str, Any]) -> list[str]:
-    funnel = sorted(row["funnel"].items(), key=lambda item: -item[1])
-    why = ", ".join(f"{count} {REASONS.get(name, name)}" for name, count in funnel)
     counts = [f"{row[name]:,}" for name in ("requests", "filled", "rendered", "viewable")]
-    return [
-        row["world"],
-        row["slot"],
-        *counts,
-        f"{row['mean_exposure_ms'] / 1000:.1f} s",
-        money(row["spend_micros"]),
-        why,
-    ]
+    return [row["slot"], *counts, f"{row['mean_exposure_ms'] / 1000:.1f} s", money(row["spend_micros"])]
+
+
+def _funnel(reasons: dict[str, int], counted: int) -> Table:
+    """Return why views did not count, widest gate first, and those that did."""
+    table = Table(title="What became of every view", title_justify="left", box=None, pad_edge=False, show_header=False)
+    shown = {label: reasons.get(name, 0) for name, label in REASONS.items() if name in reasons}
+    most = max([*shown.values(), counted, 1])
+    for label, count in (*shown.items(), ("viewable", counted)):
+        colour = "green" if label == "viewable" else "yellow"
+        table.add_row(label, f"{count:,}", f"[{colour}]{'█' * round(BAR * count / most)}[/{colour}]")
+    return table

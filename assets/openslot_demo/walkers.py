@@ -16,7 +16,7 @@ __all__ = ["EYE_M", "Sight", "Walker", "crowd"]
 EYE_M = 1.65
 PACE_M_S = 1.3
 TURN_DEG_S = 140.0
-STOP_CHANCE = 0.35
+STOP_CHANCE = 0.5
 """At each point of the graph."""
 INTEREST_M = 14.0
 """Boards farther away than this draw nobody's eye."""
@@ -91,7 +91,7 @@ class Walker:
 
     def _interesting(self) -> Sight | None:
         near = [sight for sight in self.sights if np.linalg.norm(sight.position - self.eye) < INTEREST_M]
-        if not near or self.random.random() < 0.4:  # some look where they go
+        if not near or self.random.random() < 0.25:  # some look where they go
             return None
         return near[int(self.random.integers(len(near)))]
 
