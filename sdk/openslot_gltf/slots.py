@@ -180,7 +180,7 @@ def _looking(facing: tuple[float, float, float]) -> tuple[float, float, float, f
         raise OpenSlotError(Code.SLOT_DEGENERATE, "facing has no length", where="facing")
     forward = np.array(facing) / length
     side = np.cross([0.0, 1.0, 0.0], forward)
-    if np.linalg.norm(side) < 1e-6:
+    if np.linalg.norm(side) < 1e-9:
         side = np.array([1.0, 0.0, 0.0]) - forward[0] * forward
     side /= np.linalg.norm(side)
     return quaternion_of(np.stack([side, np.cross(forward, side), forward], axis=1))
