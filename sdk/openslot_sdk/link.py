@@ -3,7 +3,7 @@
     run ──▶ dial ──▶ hello/welcome ──▶ read and answer ──▶ ended ──▶ back off with jitter ──▶ dial …
                                     └─▶ the listener's duties, cancelled when it ends
 
-A refusal that trying again cannot change (`FINAL`) ends `run`; everything else is tried again for ever.
+A refusal that trying again cannot change ends `run`; everything else is tried again for ever.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from openslot_spec.limits import HELLO_DEADLINE_MS
 from openslot_spec.messages import VERSION, Bye, Error, Hello, Message, Welcome
 from openslot_spec.session import Session
 
-__all__ = ["FINAL", "Caller", "Link", "Listener", "backoff_ms"]
+__all__ = ["Caller", "Link", "Listener", "backoff_ms"]
 
-FINAL = frozenset({Code.KEY_UNKNOWN, Code.ROLE_FORBIDDEN, Code.UNSUPPORTED_VERSION, Code.CONFIG_INVALID})
+NOT_WELCOME = frozenset({Code.KEY_UNKNOWN, Code.ROLE_FORBIDDEN})
+NO_SERVER = frozenset({Code.UNSUPPORTED_VERSION, Code.CONFIG_INVALID})
+"""Final before the first `welcome`; later a server that speaks otherwise is one that is being replaced."""
 DIAL_DEADLINE_S = 10.0
 ANSWER_DEADLINE_S = 10.0
 FIRST_BACKOFF_MS = 250
@@ -65,7 +67,9 @@ class Link:
         self._failures = 0
         self._tried = asyncio.Event()
         self.trouble: OpenSlotError | None = None
-        """Why there is no connection now, or why the last one ended."""
+        """Why there is no connection now."""
+        self.refusal: OpenSlotError | None = None
+        """Why there will be none."""
 
     @property
     def ready(self) -> bool:
@@ -77,11 +81,13 @@ class Link:
         await self._tried.wait()
 
     async def run(self) -> None:
-        """Keep a connection up; returns only after a refusal in `FINAL`, which is then the `trouble`."""
+        """Keep a connection up; returns only after a final refusal."""
         while True:
             self.trouble = await self._connection()
+            if self.trouble.code in NOT_WELCOME or (self._session is None and self.trouble.code in NO_SERVER):
+                self.refusal = self.trouble
             self._tried.set()
-            if self.trouble.code in FINAL:
+            if self.refusal is not None:
                 return
             self._failures += 1
             pause_ms = backoff_ms(self._failures, self._outside.entropy(2))

@@ -23,6 +23,8 @@ __all__ = ["Dial", "Fetch", "Outside", "Transport", "addresses", "dial_websocket
 
 T = TypeVar("T")
 FETCH_TIMEOUT_S = 10.0
+_PASSING = (408, 425, 429)
+"""Answers that say "not now"."""
 
 
 class Transport(Protocol):
@@ -64,11 +66,11 @@ async def dial_websocket(address: str) -> Transport:
     """Return a connection that speaks the msgpack subprotocol.
 
     Raises:
-        OpenSlotError: `UNSUPPORTED_VERSION` if the other side does not speak it.
+        OpenSlotError: `UNSUPPORTED_VERSION` if something else answers there.
         ConnectionError: nobody answers there.
     """
     from websockets.asyncio.client import connect
-    from websockets.exceptions import InvalidURI, WebSocketException
+    from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
     from websockets.typing import Subprotocol
 
     name = Subprotocol(MSGPACK.name)
@@ -79,6 +81,12 @@ async def dial_websocket(address: str) -> Transport:
         )
     except InvalidURI as error:
         raise OpenSlotError(Code.CONFIG_INVALID, str(error), where="server") from None
+    except InvalidStatus as error:
+        status = error.response.status_code
+        if status in _PASSING or status >= 500:
+            raise ConnectionError(str(error)) from error
+        detail = f"HTTP {status}: no OpenSlot server that speaks {name}"
+        raise OpenSlotError(Code.UNSUPPORTED_VERSION, detail, where=address) from None
     except (WebSocketException, OSError) as error:
         raise ConnectionError(str(error)) from error
     if socket.subprotocol != name:

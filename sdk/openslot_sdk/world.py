@@ -18,7 +18,7 @@ from openslot_sdk.ads import Ad, Change
 from openslot_sdk.batches import batches, events_per_batch
 from openslot_sdk.cache import Cache
 from openslot_sdk.clock import Clock
-from openslot_sdk.link import FINAL, Caller, Link, Listener
+from openslot_sdk.link import Caller, Link, Listener
 from openslot_sdk.meter import Look, Meter, Moving, Seen
 from openslot_sdk.outbox import Outbox
 from openslot_sdk.outside import addresses
@@ -287,10 +287,9 @@ class World:
         for task in self._tasks:
             if task.done() and not task.cancelled() and task.exception() is not None:
                 task.result()
-        trouble = self._link.trouble
-        if trouble is not None and trouble.code in FINAL and not self._refusal_raised:
+        if self._link.refusal is not None and not self._refusal_raised:
             self._refusal_raised = True
-            raise trouble
+            raise self._link.refusal
 
     def _scene_of(self, slots: tuple[str, ...]) -> Scene:
         for scene in self._scenes:

@@ -141,11 +141,37 @@ def test_a_wrong_key_ends_the_matter_at_once() -> None:
         async with Sender(server, key="not-the-key") as sender:
             await sender.link.first_try()
             await asyncio.sleep(3600)
-            assert sender.link.trouble is not None
-            assert sender.link.trouble.code is Code.KEY_UNKNOWN
+            assert sender.link.refusal is not None
+            assert sender.link.refusal.code is Code.KEY_UNKNOWN
             assert server.connections == 1
 
     simulate(story(), 7200)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_something_else_at_the_address_is_final_only_if_it_was_never_a_server(known: bool) -> None:
+    async def story() -> None:
+        server = ScriptedServer()
+        here, stranger = server.dial, OpenSlotError(Code.UNSUPPORTED_VERSION)
+
+        async def dial(address: str) -> Transport:
+            if other:
+                raise stranger
+            return await here(address)
+
+        other = not known
+        server.dial = dial  # type: ignore[method-assign]  # somebody else answers there
+        async with Sender(server) as sender:
+            await sender.link.first_try()
+            other = True
+            await server.drop_all()
+            await asyncio.sleep(60)
+            other = False
+            await asyncio.sleep(60)
+            assert sender.link.ready == known
+            assert sender.link.refusal is (None if known else stranger)
+
+    simulate(story())
 
 
 @pytest.mark.parametrize("code", [Code.BATCH_INVALID, Code.BATCH_CONFLICT, Code.EVENT_OUT_OF_RANGE])
