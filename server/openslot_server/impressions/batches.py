@@ -59,4 +59,4 @@ def by_ticket(judged: Judged) -> Iterator[tuple[int, NDArray[np.intp]]]:
     tickets = judged.columns.ticket[valid]
     order = np.argsort(tickets, kind="stable")
     found, starts = np.unique(tickets[order], return_index=True)
-    yield from zip(found.tolist(), np.split(valid[order], starts[1:]), strict=True)
+    yield from zip(found.tolist(), np.split(valid[order], starts)[1:], strict=True)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+
+from openslot_spec.messages import Error, ExposuresAck, ExposuresPut
+from tests.server.market import Market, exposures
+
+SLOTS = ("north", "south")
+PLACEMENT_MS = 10_000
+VIEWERS = st.lists(st.integers(0, 3), min_size=1, max_size=5)
+SPOOLED = st.lists(st.tuples(VIEWERS, st.sampled_from([0, 20_000, None])), min_size=1, max_size=3)
+"""Who saw it, and after how long the batch arrives (None: some day, or never)."""
+
+
+@dataclass
+class Oracle:
+    """What an honest accountant writes down: which viewer saw which placement, and what each was promised."""
+
+    seen: set[tuple[bytes, int]] = field(default_factory=set)
+    price: dict[bytes, int] = field(default_factory=dict)
+    funded: Counter[str] = field(default_factory=Counter)
+    views: dict[bytes, set[tuple[bytes, int]]] = field(default_factory=dict)
+    """What each batch in the spool says."""
+
+
+class Books(RuleBasedStateMachine):
+    """Whatever worlds, advertisers, time and crashes do, no budget is overspent and the books balance."""
+
+    batches = Bundle("batches")
+
+    @initialize(fee_ppm=st.sampled_from([0, 1, 100_000, 333_333, 1_000_000]))
+    def open_the_market(self, fee_ppm: int) -> None:
+        self.market = Market(placement_ms=PLACEMENT_MS, settle_grace_ms=5_000, late_ms=60_000, platform_fee_ppm=fee_ppm)
+        self.oracle = Oracle()
+        for slot in SLOTS:
+            self.market.slot(slot)
+        self.an_advertiser_funds_a_line_item(1_000, 6, "aurora")
+
+    @rule(price=st.integers(1, 5_000), impressions=st.integers(1, 8), advertiser=st.sampled_from(["aurora", "boreal"]))
+    def an_advertiser_funds_a_line_item(self, price: int, impressions: int, advertiser: str) -> None:
+        line_item = self.market.line_item(price, impressions, advertiser)
+        self.oracle.funded[line_item.id] = line_item.budget.micros
+
+    @rule(target=batches, slot=st.sampled_from(SLOTS), expected=st.integers(1, 4), spooled=SPOOLED)
+    def viewers_look(self, slot: str, expected: int, spooled: list[tuple[list[int], int | None]]) -> Any:
+        batches = []
+        for placement in self.market.ask(slot, viewers=expected).placements:
+            claim = self.market.rooms.budgets.placements[placement.id.hex()]
+            self.oracle.price[placement.id] = claim.price_micros
+            seen_ms = self.market.now_ms
+            for viewers, wait_ms in spooled:
+                batch = exposures(self.market, [placement.ticket], viewer=viewers, at_ms=seen_ms)
+                self.oracle.views[batch.batch] = {(placement.id, viewer) for viewer in viewers}
+                batches.append(batch)
+                if wait_ms is not None:
+                    self.market.pass_time(wait_ms)
+                    self.a_batch_arrives(batch, is_disputed=False)
+        return multiple(*batches)
+
+    @rule(batch=batches, is_disputed=st.booleans())
+    def a_batch_arrives(self, batch: ExposuresPut, is_disputed: bool) -> None:
+        before = self.market.rooms.ledger.seq
+        ack = self.market.say(batch)
+        assert isinstance(ack, ExposuresAck)
+        assert self.market.rooms.ledger.seq == before + (not ack.repeated)
+        if ack.accepted:
+            self.oracle.seen |= self.oracle.views[batch.batch]
+        if is_disputed:
+            other = exposures(self.market, batch.tickets, batch.batch, viewer=[99])
+            assert isinstance(self.market.say(other), Error)
+
+    @rule(ms=st.sampled_from([500, 20_000, 70_000]), crash=st.booleans())
+    def time_passes(self, ms: int, crash: bool) -> None:
+        self.market.pass_time(ms)
+        if crash:
+            before = self.market.rooms
+            self.market.restart()
+            assert self.market.rooms.ledger.sha256 == before.ledger.sha256
+            assert self.market.rooms.budgets.line_items == before.budgets.line_items
+
+    @invariant()
+    def nothing_is_overspent(self) -> None:
+        for name, budget in self.market.rooms.budgets.line_items.items():
+            assert min(budget.left, budget.reserved, budget.spent) >= 0
+            assert budget.left + budget.reserved + budget.spent == self.oracle.funded[name]
+
+    @invariant()
+    def the_books_hold_and_agree_with_memory(self) -> None:
+        books = self.market.books()
+        balances = {name: micros for name, micros in self.market.rooms.ledger.balances.items() if micros}
+        assert {name: micros for name, micros in books.ledger.balances.items() if micros} == balances
+        assert books.budgets.line_items == self.market.rooms.budgets.line_items
+
+    def teardown(self) -> None:
+        """The report says what the accountant wrote down."""
+        totals = self.market.report().totals
+        assert totals.viewable == len(self.oracle.seen)
+        worth = sum(self.oracle.price[placement] for placement, _ in self.oracle.seen)
+        assert totals.spend_micros == totals.revenue_micros + totals.fee_micros <= worth
+        if not totals.free:
+            assert totals.spend_micros == worth
+        paid = totals.viewable - totals.free
+        assert paid * min(self.oracle.price.values(), default=0) <= totals.spend_micros
+
+
+TestBooks = Books.TestCase
+TestBooks.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
