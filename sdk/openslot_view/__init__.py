@@ -1,5 +1,6 @@
 """Visibility of ad slots: frames, cameras, surfaces, occluders, exact occlusion, exposure. No I/O and no clock."""
 
+from openslot_view.backends import warm_up
 from openslot_view.cameras import Camera, Cameras, Depth
 from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.frames import FRAMES, Frame, frame
@@ -23,4 +24,5 @@ __all__ = [
     "Visibility",
     "frame",
     "measure",
+    "warm_up",
 ]

@@ -57,6 +57,11 @@ class Beams:
     def __len__(self) -> int:
         return len(self.viewer)
 
+    def trimmed(self) -> Beams:
+        """Return the same beams with no more padding than the one of most sides needs."""
+        width = max(3, int(self.sides.max(initial=0)))
+        return replace(self, outline=self.outline[:, :width], borders=self.borders[:, :width])
+
     def take(self, rows: NDArray[Any] | slice) -> Beams:
         """Return the beams of `rows` (indices, a mask or a slice)."""
         return Beams(*(getattr(self, name)[rows] for name in self.__slots__))
@@ -106,7 +111,8 @@ def quartered(beams: Beams) -> tuple[Beams, Ints]:
     beyond = beams.outline - ((low + high) / 2)[:, None]
     values = np.concatenate([beams.outline, beyond, -beyond], axis=2)
     whole = Polygons(values, np.full(values.shape[:2], -1, np.int64), beams.sides)
-    quarters = [clip(clip(whole, u, -1), v, -1) for u in (2, 4) for v in (3, 5)]
+    halves = [clip(whole, whole.values[..., column], -1) for column in (2, 4)]
+    quarters = [clip(half, half.values[..., column], -1) for half in halves for column in (3, 5)]
     width = max(quarter.values.shape[1] for quarter in quarters)
     points = np.concatenate([_padded(quarter.values[..., :2], width) for quarter in quarters])
     sides = np.concatenate([quarter.counts for quarter in quarters])
@@ -140,7 +146,8 @@ def _on_screen(distances: Floats, chart: Floats, sides: Ints) -> Polygons:
     for plane in range(6):
         rows = np.nonzero(outside[:, :, plane].any(axis=1) & (outline.counts > 0))[0]
         if rows.size:
-            outline = outline.put(rows, clip(outline.take(rows), plane, -1))
+            part = outline.take(rows)
+            outline = outline.put(rows, clip(part, part.values[..., plane], -1))
     return outline
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_view import bvh
+from openslot_view.bodies import Bodies, closed_bodies
 
 __all__ = ["Occluders", "TriangleSet"]
 
@@ -42,6 +43,11 @@ class TriangleSet:
     def tree(self) -> bvh.Bvh:
         """Return the tree over the triangles, built when first asked for."""
         return bvh.build(self.corners)
+
+    @cached_property
+    def bodies(self) -> Bodies:
+        """Return the closed bodies among the triangles, found when first asked for."""
+        return closed_bodies(self.corners, self.neighbour, self.owner)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

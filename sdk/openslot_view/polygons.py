@@ -1,8 +1,8 @@
-"""Batches of convex polygons: clipping by linear columns, area, orientation.
+"""Batches of convex polygons: clipping, area, orientation.
 
 Row i is a polygon of `counts[i]` vertices; what lies beyond is padding and never read. Every vertex carries columns
-that are linear over the polygon, so clipping against a column is the same code for any plane. The edge that starts at
-a vertex carries an id that tells where the edge came from.
+that are linear over the polygon, so that clipping interpolates them. The edge that starts at a vertex carries an id
+that tells where the edge came from.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Polygons:
         return wide
 
 
-def clip(polygons: Polygons, column: int, label: int) -> Polygons:
-    """Return the parts where `column` ≥ 0; a cut edge has the id `label`.
+def clip(polygons: Polygons, distance: Floats, label: int) -> Polygons:
+    """Return the parts where `distance` (n, k), linear over each polygon, is ≥ 0; a cut edge has the id `label`.
 
     Sutherland and Hodgman 1974, all rows at once. Polygons wholly outside come back with count 0.
     """
     values, edges, counts = polygons.values, polygons.edges, polygons.counts
-    here = values[:, :, column]
+    here = distance
     after = following(counts, values.shape[1])
     there = np.take_along_axis(here, after, axis=1)
     real = np.arange(values.shape[1]) < counts[:, None]
@@ -63,9 +63,7 @@ def clip(polygons: Polygons, column: int, label: int) -> Polygons:
     at = place[row, vertex] + inside[row, vertex]
     begin, end = values[row, vertex], values[row, after[row, vertex]]
     share = here[row, vertex] / (here[row, vertex] - there[row, vertex])
-    point = begin + (end - begin) * share[:, None]
-    point[:, column] = 0.0
-    out[row, at] = point
+    out[row, at] = begin + (end - begin) * share[:, None]
     out_edges[row, at] = np.where(here[row, vertex] >= 0, label, edges[row, vertex])
     return Polygons(out, out_edges, total)
 

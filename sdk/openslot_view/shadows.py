@@ -7,6 +7,7 @@ find the triangles that may matter, then project and clip those.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,28 @@ from openslot_view.beams import Beams
 from openslot_view.occluders import TriangleSet
 from openslot_view.polygons import Polygons, clip, signed_area
 
-__all__ = ["Shadows", "throw"]
+__all__ = ["Candidates", "Shadows", "candidates", "throw"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _W, _HEIGHT, _NEAR = 2, 3, 4
 _CUT = 3  # ids 0, 1, 2 are the triangle's own edges
 _SLIVER = 1e-11
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """n triangles that may hide something: `beam`, `triangle` (n,), and how large they look there, `size` (n,)."""
+
+    beam: Ints
+    triangle: Ints
+    size: Floats
+
+    def take(self, rows: NDArray[Any]) -> Candidates:
+        """Return the candidates of `rows` (indices or a mask)."""
+        return Candidates(self.beam[rows], self.triangle[rows], self.size[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,53 +53,58 @@ class Shadows:
     counts: Ints
     edges: Ints
     area: Floats
-    flipped: NDArray[np.bool_]
+    flipped: Bools
 
 
-def throw(beams: Beams, triangles: TriangleSet, excluded: Ints, *, only: bool = False) -> Shadows:
-    """Return the shadows of `triangles` on the beams' on-screen parts.
+def candidates(beams: Beams, triangles: TriangleSet, excluded: Ints, *, only: bool = False) -> Candidates:
+    """Return the triangles that the beams' boxes meet and that are not turned away.
 
     `excluded` (n,) is each beam's owner whose triangles do not count; with `only`, the one whose triangles alone count.
     """
-    beam, triangle = _candidates(beams, triangles)
+    beam, triangle = _met(beams, triangles)
     owner = triangles.owner[triangle]
     counted = (owner == excluded[beam]) if only else (owner != excluded[beam]) | (owner < 0)
     beam, triangle = beam[counted], triangle[counted]
-    relative = triangles.corners[triangle] - beams.eye[beam][:, None]
-    seen = ~triangles.one_sided[triangle] | _from_the_front(beams, triangles, beam, triangle, relative)
-    beam, triangle, relative = beam[seen], triangle[seen], relative[seen]
+    sight = beams.eye[beam] - triangles.corners[triangle, 0]
+    flat = beams.orthographic[beam]
+    side = _dot(np.where(flat[:, None], beams.toward[beam], sight), triangles.normal[triangle])
+    kept = (side > 0) | ~(triangles.one_sided[triangle] | _bodily(beams, triangles, beam, triangle))
+    distance = np.where(flat, 1.0, _dot(sight, sight) ** 1.5 + 1e-30)
+    return Candidates(beam[kept], triangle[kept], (np.abs(side) / distance)[kept])
+
+
+def throw(beams: Beams, triangles: TriangleSet, those: Candidates) -> Shadows:
+    """Return the shadows of the candidates `those` on the beams' on-screen parts."""
+    beam, triangle = those.beam, those.triangle
     forms = beams.forms[beam]
-    values = relative @ forms[:, :, :3].swapaxes(1, 2) + forms[:, None, :, 3]
-    inside = values[..., :3] @ beams.borders[beam].swapaxes(1, 2)
-    values = np.concatenate([values, inside], axis=2)
-    outside = values < 0
-    kept = ~np.any(np.all(outside[:, :, _W:], axis=1), axis=1)
-    return _shadows(beam[kept], triangle[kept], _clipped(values[kept], outside[kept]))
+    relative = triangles.corners[triangle] - beams.eye[beam][:, None]
+    values = relative @ forms[:, :, :3].swapaxes(1, 2)
+    values += forms[:, None, :, 3]
+    within = values[..., : _W + 1] @ beams.borders[beam].swapaxes(1, 2)
+    outside = np.concatenate([values[..., _W:] < 0, within < 0], axis=2)
+    kept = ~np.any(np.all(outside, axis=1), axis=1)
+    beam, triangle = beam[kept], triangle[kept]
+    polygons = _clipped(values[kept], np.any(outside[kept], axis=1), beams.borders[beam])
+    return _shadows(beam, triangle, polygons)
 
 
-def _from_the_front(
-    beams: Beams, triangles: TriangleSet, beam: Ints, triangle: Ints, relative: Floats
-) -> NDArray[np.bool_]:
-    back = np.where(beams.orthographic[beam][:, None], beams.toward[beam], -relative[:, 0])
-    return np.asarray(np.einsum("ij,ij->i", back, triangles.normal[triangle]) > 0)
-
-
-def _candidates(beams: Beams, triangles: TriangleSet) -> tuple[Ints, Ints]:
+def _met(beams: Beams, triangles: TriangleSet) -> tuple[Ints, Ints]:
     """Return beam and triangle indices of every triangle in a leaf that the beam meets."""
     tree = triangles.tree
     forms = np.concatenate([beams.borders @ beams.forms[:, :3], beams.forms[:, 3:]], axis=1)
     # the tree is in world coordinates: move the constant, not the boxes
     constant = forms[..., 3] - np.einsum("nkd,nd->nk", forms[..., :3], beams.eye)
-    direction, size = forms[..., :3], np.abs(forms[..., :3])
-    middle, half = (tree.low + tree.high) / 2, (tree.high - tree.low) / 2
+    planes = np.concatenate([forms[..., :3], np.abs(forms[..., :3]), constant[..., None]], axis=2)
+    planes = np.ascontiguousarray(planes.transpose(1, 0, 2))
+    boxes = np.concatenate(
+        [(tree.low + tree.high) / 2, (tree.high - tree.low) / 2, np.ones((len(tree.low), 1))], axis=1
+    )
     beam, node = np.arange(len(beams)), np.zeros(len(beams), np.int64)
     leaves: list[tuple[Ints, Ints]] = []
     while len(beam):
-        met = np.ones(len(beam), np.bool_)
-        for k in range(forms.shape[1]):
-            reach = _dot(direction[beam, k], middle[node]) + _dot(size[beam, k], half[node]) + constant[beam, k]
-            met &= reach >= 0
-        beam, node = beam[met], node[met]
+        for plane in planes:
+            met = _dot(plane[beam], boxes[node]) >= 0
+            beam, node = beam[met], node[met]
         leaf = tree.count[node] > 0
         leaves.append((beam[leaf], node[leaf]))
         beam, node = np.repeat(beam[~leaf], 2), np.repeat(tree.first[node[~leaf]], 2)
@@ -95,15 +115,38 @@ def _candidates(beams: Beams, triangles: TriangleSet) -> tuple[Ints, Ints]:
     return np.repeat(beam, count), tree.order[np.repeat(first, count) + within]
 
 
-def _clipped(values: Floats, outside: NDArray[np.bool_]) -> Polygons:
+def _bodily(beams: Beams, triangles: TriangleSet, beam: Ints, triangle: Ints) -> Bools:
+    """Return (n,): the triangle is of a closed body that lies beyond the near plane as a whole."""
+    bodies = triangles.bodies
+    body = bodies.body[triangle]
+    closed = np.nonzero(body >= 0)[0]
+    near = beams.forms[beam[closed], _NEAR]
+    low, high = bodies.low[body[closed]], bodies.high[body[closed]]
+    corner = np.where(near[:, :3] > 0, low, high) - beams.eye[beam[closed]]
+    beyond = np.zeros(len(body), np.bool_)
+    beyond[closed] = _dot(near[:, :3], corner) + near[:, 3] > 0
+    return beyond
+
+
+def _clipped(values: Floats, crossed: Bools, borders: Floats) -> Polygons:
+    """Return the triangles `values` (n, 3, 5) cut by what they cross: W, height, near, then the borders."""
     count = len(values)
     polygons = Polygons(values, np.tile(np.arange(3), (count, 1)), np.full(count, 3))
-    crossed = np.any(outside, axis=1)
-    for column in (_HEIGHT, _NEAR, _W, *range(_NEAR + 1, values.shape[2])):
-        rows = np.nonzero(crossed[:, column] & (polygons.counts > 0))[0]
+    dirty = np.nonzero(np.any(crossed, axis=1))[0]
+    crossed, borders = crossed[dirty], borders[dirty]
+    part = polygons.take(dirty)
+    for column in (_HEIGHT, _NEAR, _W):
+        rows = np.nonzero(crossed[:, column - _W])[0]
         if rows.size:
-            polygons = polygons.put(rows, clip(polygons.take(rows), column, _CUT))
-    return polygons
+            these = part.take(rows)
+            part = part.put(rows, clip(these, these.values[..., column], _CUT))
+    for border in range(borders.shape[1]):
+        rows = np.nonzero(crossed[:, border + 3] & (part.counts > 0))[0]
+        if rows.size:
+            these = part.take(rows)
+            distance = np.einsum("nkd,nd->nk", these.values[..., : _W + 1], borders[rows, border])
+            part = part.put(rows, clip(these, distance, _CUT))
+    return polygons.put(dirty, part)
 
 
 def _shadows(beam: Ints, triangle: Ints, polygons: Polygons) -> Shadows:

@@ -6,13 +6,16 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Protocol
 
+import numpy as np
+
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_view.beams import Beams
+from openslot_view.beams import Beams, cast
+from openslot_view.cameras import Camera, Cameras
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas
 
-__all__ = ["BACKENDS", "Backend", "choose"]
+__all__ = ["BACKENDS", "Backend", "choose", "warm_up"]
 
 BACKENDS = ("numpy", "numba")
 
@@ -31,23 +34,46 @@ class Backend(Protocol):
 
 
 def choose(name: str = "auto") -> Backend:
-    """Return the backend `name`; `auto` is numba where it is installed, else numpy.
+    """Return the backend `name`; `auto` is numba once `warm_up` has made it ready, numpy until then.
 
     Raises `INVALID` for a name that is not known or not installed.
     """
     if name == "auto":
-        name = "numba" if find_spec("numba") else "numpy"
-    if name not in BACKENDS or (name == "numba" and not find_spec("numba")):
-        raise OpenSlotError(Code.INVALID, f"no backend {name!r} here; there are {', '.join(BACKENDS)}", where="backend")
-    return _made(name)
+        return warm_up() if warm_up.cache_info().currsize else _plain()
+    if name == "numpy":
+        return _plain()
+    if name == "numba" and find_spec("numba"):
+        return _compiled()
+    raise OpenSlotError(Code.INVALID, f"no backend {name!r} here; there are {', '.join(BACKENDS)}", where="backend")
 
 
 @cache
-def _made(name: str) -> Backend:
-    if name == "numba":
-        from openslot_view.backends.compiled.backend import CompiledBackend
+def warm_up() -> Backend:
+    """Return the fastest backend there is, compiled and ready; `auto` means it from then on.
 
-        return CompiledBackend()
+    The first time on a machine this takes about half a minute, later less than a second from numba's cache. It may run
+    in a thread of its own: numpy serves meanwhile.
+    """
+    if not find_spec("numba"):
+        return _plain()
+    backend = _compiled()
+    square = Surfaces.from_quads([[(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)]])
+    occluders = Occluders.build([(0, 0, 1), (1, 0, 1), (0, 1, 1)], [(0, 1, 2)])
+    cameras = Cameras.stack([Camera.perspective((0.0, 0.0, 5.0))])
+    first = np.zeros(1, np.int64)
+    backend.hidden(cast(cameras, square, first, first), square, occluders)
+    return backend
+
+
+@cache
+def _compiled() -> Backend:
+    from openslot_view.backends.compiled.backend import CompiledBackend
+
+    return CompiledBackend()
+
+
+@cache
+def _plain() -> Backend:
     from openslot_view.backends.plain import PlainBackend
 
     return PlainBackend()

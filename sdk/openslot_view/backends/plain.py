@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
 from openslot_view.occluders import Occluders, TriangleSet
-from openslot_view.shadows import Shadows, throw
+from openslot_view.shadows import Candidates, Shadows, candidates, throw
 from openslot_view.spans import span_areas
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas, union_areas
@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 
 _TOGETHER = 512  # beams at once: enough to drown the interpreter, few enough for the cache
 _TESTS = 1 << 19  # edge–polygon tests of one union above which it is estimated
+_FIRST = 8  # candidates of a beam that are tried before the others
 _ALL = 1 - 1e-9
 
 
@@ -33,19 +34,44 @@ class PlainBackend:
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
         """Return the areas of each beam's on-screen part that occluders hide."""
         chart, screen = np.zeros(len(beams)), np.zeros(len(beams))
+        order = np.argsort(beams.sides, kind="stable")  # beams of as many sides together need no padding
         for begin in range(0, len(beams), _TOGETHER):
-            rows = slice(begin, begin + _TOGETHER)
-            areas = _hidden(beams.take(rows), surfaces, occluders)
+            rows = order[begin : begin + _TOGETHER]
+            areas = _hidden(beams.take(rows).trimmed(), surfaces, occluders)
             chart[rows], screen[rows] = areas.chart, areas.screen
         return Areas(chart, screen)
 
 
 def _hidden(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
     surface = surfaces.surface[beams.facet]
-    parts = [_thrown(beams, each, surfaces.owner[surface]) for each in occluders.sets]
+    sets = [(each, candidates(beams, each, surfaces.owner[surface])) for each in occluders.sets]
     if len(surfaces.own):
-        parts.append(_thrown(beams, surfaces.own, surface, only=True))
-    beam, points, counts, exposed, area = _joined(parts)
+        sets.append((surfaces.own, candidates(beams, surfaces.own, surface, only=True)))
+    # most beams that are hidden are so by what looks largest: the rest of them need not be projected
+    large = [(each, those.take(_largest(those, len(beams)))) for each, those in sets]
+    areas = _united(beams, large)
+    left = areas.chart < _ALL * beams.chart_area
+    sets = [(each, those.take(left[those.beam])) for each, those in sets]
+    more = np.zeros(len(beams), np.bool_)
+    for (_, those), (_, asked) in zip(sets, large, strict=True):
+        more |= np.bincount(those.beam, minlength=len(beams)) > np.bincount(asked.beam, minlength=len(beams))
+    rest = _united(beams, [(each, those.take(more[those.beam])) for each, those in sets])
+    more &= left
+    return Areas(np.where(more, rest.chart, areas.chart), np.where(more, rest.screen, areas.screen))
+
+
+def _largest(those: Candidates, beams: int) -> Ints:
+    """Return the rows of the `_FIRST` largest candidates of each beam."""
+    order = np.lexsort((-those.size, those.beam))
+    count = np.bincount(those.beam, minlength=beams)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+    return order[rank < _FIRST]
+
+
+def _united(beams: Beams, sets: list[tuple[TriangleSet, Candidates]]) -> Areas:
+    """Return the area of the union of the candidates' shadows on each beam."""
+    thrown = [(each, throw(beams, each, those)) for each, those in sets]
+    beam, points, counts, exposed, area = _joined([(shadows, _exposed(shadows, each)) for each, shadows in thrown])
     covered = np.zeros(len(beams), np.bool_)
     covered[beam[area >= _ALL * beams.chart_area[beam]]] = True
     left = ~covered[beam]
@@ -67,13 +93,6 @@ def _areas(
         about = span_areas(beam[rows], points[rows], counts[rows], _bands(beams), beams.screen)
         chart, screen = chart + about.chart, screen + about.screen
     return Areas(np.clip(chart, 0.0, beams.chart_area), np.clip(screen, 0.0, beams.screen_area))
-
-
-def _thrown(
-    beams: Beams, triangles: TriangleSet, owner: Ints, *, only: bool = False
-) -> tuple[Shadows, NDArray[np.bool_]]:
-    shadows = throw(beams, triangles, owner, only=only)
-    return shadows, _exposed(shadows, triangles)
 
 
 def _exposed(shadows: Shadows, triangles: TriangleSet) -> NDArray[np.bool_]:

@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.backends.compiled.bodies import closed_bodies
 from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, collect, total
 from openslot_view.backends.compiled.kernel import BEAM, BODY, NODE, ROOM, TRIANGLE, Mesh, Record, kernel
 from openslot_view.backends.compiled.tree import build, larger_last
@@ -64,19 +63,19 @@ def _prepared(triangles: TriangleSet) -> Mesh:
     larger_last(low, high, first, size, np.linalg.norm(triangles.normal[order], axis=1))
     rank = np.empty(len(order) + 1, np.int32)
     rank[order], rank[-1] = np.arange(len(order)), -1  # −1 reads the last
-    body, body_low, body_high = closed_bodies(triangles.corners, triangles.neighbour, triangles.owner)
+    bodies = triangles.bodies
     return Mesh(
         _filled(
             TRIANGLE,
             corners=triangles.corners[order],
             normal=triangles.normal[order],
             neighbour=rank[triangles.neighbour[order]],
-            body=body[order],
+            body=bodies.body[order],
             owner=triangles.owner[order],
             one_sided=triangles.one_sided[order],
         ),
         _filled(NODE, low=low, high=high, first=first, size=size),
-        _filled(BODY, low=body_low, high=body_high),
+        _filled(BODY, low=bodies.low, high=bodies.high),
         0,
     )
 
