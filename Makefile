@@ -50,10 +50,16 @@ test: check tests/tools/node_modules/ready browser
 	@echo "test: all tests"
 	@$(BIN)/pytest -n 2 --dist loadgroup -q -m "not soak"
 	@echo "test: the wheel in a clean environment"
-	@tests/tools/wheel-check $(BIN)/python
+	@$(BIN)/python tests/tools/wheel_check.py
 
 schema: .venv/ready
 	@$(BIN)/python -m openslot_spec.generate spec
+
+screenshots: .venv/ready browser
+	@$(BIN)/python -m openslot_demo.screenshots assets/screenshots
+
+bench: .venv/ready
+	@$(BIN)/openslot bench visibility
 
 soak: .venv/ready tests/tools/node_modules/ready
 	@$(BIN)/pytest -q -m soak

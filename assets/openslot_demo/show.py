@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live as LiveLine
 from rich.table import Column, Table
@@ -89,12 +88,12 @@ def money(micros: int, currency: str = "USD") -> str:
 
 
 def _slots(rows: list[dict[str, Any]], totals: dict[str, Any]) -> Table:
-    names = ("slot", "requests", "filled", "rendered", "viewable", "mean look", "spend")
+    names = ("slot", "requests", "filled", "rendered", "viewable", "exposure", "spend")
     columns = [Column(name, justify="left" if name == "slot" else "right", no_wrap=True) for name in names]
-    table = Table(*columns, title="The ledger's report", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(*columns, title="The ledger's report", title_justify="left", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*_cells(row))
-    table.add_section()
+    table.add_row()
     table.add_row(*_cells({**totals, "slot": "all"}))
     return table
 
@@ -106,7 +105,9 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _funnel(reasons: dict[str, int], counted: int) -> Table:
     """Return why views did not count, widest gate first, and those that did."""
-    table = Table(title="What became of every view", title_justify="left", box=None, pad_edge=False, show_header=False)
+    table = Table(
+        title="\nWhat became of every view", title_justify="left", box=None, pad_edge=False, show_header=False
+    )
     shown = {label: reasons.get(name, 0) for name, label in REASONS.items() if name in reasons}
     most = max([*shown.values(), counted, 1])
     for label, count in (*shown.items(), ("viewable", counted)):

@@ -132,7 +132,10 @@ def _graph(scene: Path) -> WalkGraph:
 
 
 async def _stdin_closed() -> None:
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    await reader.read()
 
 
 def _tell(state: dict[str, Any]) -> None:

@@ -1,0 +1,64 @@
+"""The README's pictures: the live page of a running demo. `make screenshots` runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from openslot_demo.page.screenshots import Shot, browser, take
+from openslot_demo.web import bound
+
+START_S = 60.0
+WALK_S = 14.0
+"""Long enough for every state of a slot to show."""
+SHOTS = {
+    "plaza": Shot("plaza"),
+    "gallery": Shot("gallery", dark=True),
+    "arcade": Shot("arcade", dark=True),
+    "phone": Shot("gallery", size=(420, 900)),
+}
+
+
+def main() -> None:
+    """Write the pictures into the folder named on the command line."""
+    folder = Path(sys.argv[1])
+    with _demo() as url, browser() as chromium:
+        time.sleep(WALK_S)
+        for name, shot in SHOTS.items():
+            path = take(url, folder / f"{name}.png", shot, chromium=chromium)
+            sys.stdout.write(f"{path}: {path.stat().st_size >> 10} KiB\n")
+
+
+@contextlib.contextmanager
+def _demo() -> Iterator[str]:
+    """Run a demo for as long as the block lasts, and yield its page's address."""
+    with bound(0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "openslot_demo", "--seconds", "600", "--no-browser", "--port", str(port)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603  our own module
+    try:
+        _wait(f"http://127.0.0.1:{port}/state")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:  # noqa: S310  this machine
+            if json.load(answer)["phase"] == "walking":
+                return
+        time.sleep(0.5)
+    raise TimeoutError(f"the demo did not start within {START_S:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
