@@ -7,7 +7,7 @@ extras alone), or a Hubs media frame. See `spec/OPENSLOT_ad_slot/README.md`.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from openslot_spec.slots import EXTENSION, Slot, SlotTerms
 
 __all__ = ["SceneSlot", "SceneSlots", "add_slot", "holds_creative", "scene_slots"]
 
+METRE_DECIMALS, ROTATION_DECIMALS = 6, 9
+"""Records are rounded, so that the last bits of a matrix product make no new revision of a slot."""
 Source = Literal["extension", "extras", "hubs"]
 
 
@@ -123,11 +125,19 @@ def _slot(terms: SlotTerms, world_from_node: Matrix | None) -> Slot:
         raise OpenSlotError(Code.SLOT_DEGENERATE, "the node's world transform keeps no rectangle")
     wide, high, deep = np.abs(rigid.scale).tolist()
     fields = terms.plain() | {
-        "size": [terms.size[0] * wide, terms.size[1] * high],
-        "depth": terms.depth * deep,
-        "pose": {"position": rigid.position.tolist(), "rotation": list(quaternion_of(rigid.rotation))},
+        "size": _rounded([terms.size[0] * wide, terms.size[1] * high], METRE_DECIMALS),
+        "depth": round(terms.depth * deep, METRE_DECIMALS),
+        "pose": {
+            "position": _rounded(rigid.position.tolist(), METRE_DECIMALS),
+            "rotation": _rounded(quaternion_of(rigid.rotation), ROTATION_DECIMALS),
+        },
     }
     return Slot.parse(fields, Code.SLOT_DEGENERATE)
+
+
+def _rounded(numbers: Iterable[float], decimals: int) -> list[float]:
+    """Return rounded numbers without a negative zero."""
+    return [round(number, decimals) + 0.0 for number in numbers]
 
 
 def add_slot(

@@ -143,8 +143,8 @@ def test_size_and_depth_take_the_nodes_scale_mirrored_or_not(
     node = slot_node(scale=[part * sign for part, sign in zip(scale, signs, strict=True)], translation=list(at))
     document = scene(node)
     slot = scene_slots(document).slots[0].slot
-    assert slot.size == pytest.approx((2 * scale[0], scale[1]))
-    assert slot.depth == pytest.approx(0.5 * scale[2])
+    assert slot.size == pytest.approx((2 * scale[0], scale[1]), abs=1e-6)
+    assert slot.depth == pytest.approx(0.5 * scale[2], abs=1e-6)
     rotation, world = rotation_matrix(*slot.pose.rotation), local_matrix(node)
     assert np.linalg.det(rotation) == pytest.approx(1)
     assert rotation[:, 2] * scale[2] == pytest.approx(world[:3, 2])
@@ -161,8 +161,8 @@ def test_an_added_slot_stands_where_and_looks_as_it_was_told(
     assert rotation[:, 2] == pytest.approx(np.array(facing) / np.linalg.norm(facing), abs=1e-8)
     assert rotation[1, 0] == pytest.approx(0, abs=1e-8), "its width is level"
     assert rotation[1, 1] >= -1e-8, "its height points up"
-    assert slot.pose.position == at
-    assert slot.size == pytest.approx((3, 2))
+    assert slot.pose.position == pytest.approx(at, abs=1e-6)
+    assert slot.size == (3.0, 2.0)
 
 
 def test_an_added_slot_is_mirrored_in_extras_and_never_required() -> None:
