@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from openslot_sdk.audience import Audience
-from openslot_sdk.views import Crowd, Recorded, Tally, Views
+from openslot_sdk.audience import Audience, Member
+from openslot_sdk.views import Crowd, Opening, Recorded, Tally, Views
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import EventKind, WhyNot
 from openslot_spec.messages import Placement
@@ -139,12 +139,10 @@ class Meter:
         """Begin views of what now hangs in a slot, after those of what hung there have ended."""
         key = placement.slot, placement.viewer
         self.remove(key, now_ms)
-        views, slot = self._places[placement.slot]
         self.hanging[key], self._ticket_of[key] = placement, self._next_ticket
         self._tickets[self._next_ticket] = placement.ticket
         self._next_ticket += 1
-        watching = [each for each in self.audience.present.values() if placement.viewer in (None, each.number)]
-        views.open(watching, slot, self._ticket_of[key])
+        self._open([*self.audience.present.values()], [key])
 
     def remove(self, key: tuple[str, int | None], now_ms: float) -> None:
         """End the views of what hangs at `key`, if anything does."""
@@ -197,11 +195,21 @@ class Meter:
         for member in forgotten:
             for views in self._views.values():
                 self._record(views.end(now_ms, viewer=member.number))
-        for member in came:
-            for (slot, viewer), ticket in self._ticket_of.items():
-                if viewer in (None, member.number):
-                    views, index = self._places[slot]
-                    views.open([member], index, ticket)
+        if came:
+            self._open(came, [*self.hanging])
+
+    def _open(self, members: list[Member], keys: list[tuple[str, int | None]]) -> None:
+        """Begin the views of these viewers on what hangs at `keys`, those that are not open yet."""
+        openings: dict[str, list[Opening]] = {}
+        for slot, viewer in keys:
+            views, index = self._places[slot]
+            ticket = self._ticket_of[slot, viewer]
+            watching = [each for each in members if viewer in (None, each.number)]
+            openings.setdefault(views.profile.name, []).extend(
+                (each.seat, each.number, index, ticket) for each in watching
+            )
+        for name, wanted in openings.items():
+            self._views[name].open(wanted)
 
     def _look(self, now_ms: float, due: list[str], looks: Mapping[str, Look], moving: Moving | None) -> None:
         names, self._refused = usable(looks)

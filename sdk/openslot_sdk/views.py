@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_sdk.audience import Member
 from openslot_spec.exposures import EventKind, WhyNot
 from openslot_spec.profiles import Profile
 from openslot_spec.slots import Slot
@@ -27,9 +26,11 @@ from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
 from openslot_view.visibility import Visibility, measure
 
-__all__ = ["Crowd", "Recorded", "Tally", "Views"]
+__all__ = ["Crowd", "Opening", "Recorded", "Tally", "Views"]
 
 Ints = NDArray[np.int64]
+Opening = tuple[int, int, int, int]
+"""Seat, viewer's number, slot, ticket."""
 NOTHING = -1
 FIRST_ROWS = 64
 
@@ -90,15 +91,14 @@ class Views:
         before, self.tally = self.tally, Tally.of(len(self.slots))
         self.tally.kinds[: len(before.kinds)], self.tally.why[: len(before.why)] = before.kinds, before.why
 
-    def open(self, members: Sequence[Member], slot: int, ticket: int) -> None:
-        """Begin a view of what hangs in `slot` for each of `members` who has none."""
-        seats = np.array([member.seat for member in members], np.int64)
-        numbers = np.array([member.number for member in members], np.int64)
+    def open(self, openings: Sequence[Opening]) -> None:
+        """Begin the views that are not open yet."""
+        seats, numbers, slots, tickets = np.array(openings, np.int64).reshape(-1, 4).T
         self._make_room(seats)
-        fresh = self._table[seats, slot] == NOTHING
+        fresh = self._table[seats, slots] == NOTHING
         rows = self._take_rows(int(fresh.sum()))
-        self._table[seats[fresh], slot] = rows
-        self._viewer[rows], self._ticket[rows], self._slot[rows] = numbers[fresh], ticket, slot
+        self._table[seats[fresh], slots[fresh]] = rows
+        self._viewer[rows], self._ticket[rows], self._slot[rows] = numbers[fresh], tickets[fresh], slots[fresh]
         self._exposures.open(rows)
 
     def end(self, t_ms: float, *, slot: int | None = None, viewer: int | None = None) -> Recorded:
