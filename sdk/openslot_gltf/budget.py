@@ -45,9 +45,10 @@ class _Cost:
     vertices: int = 0
 
     def plus(self, other: _Cost, times: int) -> _Cost:
+        """Return both together, the other drawn `times` in one call each."""
         return _Cost(
             self.triangles + times * other.triangles,
-            self.draws + times * other.draws,
+            self.draws + other.draws,
             self.vertices + times * other.vertices,
         )
 
@@ -94,7 +95,7 @@ def _poses(document: Document) -> int:
     nodes, skins, things = document.array("nodes"), document.array("skins"), len(document.array("nodes"))
     for node in nodes:
         if "mesh" in node:
-            parts = len(skins[node["skin"]]["joints"]) if "skin" in node else 1
+            parts = len(skins[node["skin"]]["joints"]) if "skin" in node else _instances(document, node)
             things += parts * len(document.array("meshes")[node["mesh"]]["primitives"])
     keys = 0
     for animation in document.array("animations"):

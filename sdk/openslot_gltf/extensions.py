@@ -70,6 +70,7 @@ def _variants_differ(body: dict[str, Any], where: str, walk: Check) -> None:
 
 
 OF_CREATIVES: Table = {
+    "EXT_mesh_gpu_instancing": {"node": Shape("instancing", {"attributes": MapOf(Ref("accessors"))}, ("attributes",))},
     "EXT_texture_webp": {"texture": Shape("texture extension", {"source": Ref("images")}, ("source",))},
     "KHR_animation_pointer": {"target": Shape("pointer", {"pointer": Pointer()}, ("pointer",))},
     "KHR_materials_anisotropy": _material(
@@ -134,7 +135,6 @@ OF_CREATIVES: Table = {
 
 EXTENSIONS: Table = {
     **OF_CREATIVES,
-    "EXT_mesh_gpu_instancing": {"node": Shape("instancing", {"attributes": MapOf(Ref("accessors"))}, ("attributes",))},
     "KHR_lights_punctual": {
         "root": Shape("lights", {"lights": ListOf(_LIGHT)}, ("lights",)),
         "node": Shape("light reference", {"light": Ref("lights")}, ("light",)),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from openslot_gltf.accessors import Elements
 from openslot_gltf.document import Document, Json
 from openslot_gltf.skinning import skinned_positions
-from openslot_gltf.transforms import Matrix, rotation_matrix, world_matrices
+from openslot_gltf.transforms import Matrix, rotation_matrices, rotation_matrix, world_matrices
 from openslot_spec.slots import Slot
 
 __all__ = ["SceneGeometry", "scene_geometry", "triangles_around"]
@@ -121,22 +121,20 @@ def triangle_rows(primitive: Json, elements: Elements, document: Document) -> ND
     return strip
 
 
-def instances(node: Json, elements: Elements, world_from_node: Matrix) -> list[Matrix]:
-    """Return `world_from_mesh` of every instance: one, or as many as EXT_mesh_gpu_instancing says."""
-    instancing = node.get("extensions", {}).get("EXT_mesh_gpu_instancing")
-    if instancing is None:
-        return [world_from_node]
-    columns = {name: elements.floats(index) for name, index in instancing["attributes"].items()}
-    count = len(next(iter(columns.values())))
-    scales, moves = columns.get("SCALE", np.ones((count, 3))), columns.get("TRANSLATION", np.zeros((count, 3)))
-    turns = columns.get("ROTATION", np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)))
-    placed = []
-    for scale, turn, move in zip(scales, turns, moves, strict=True):
-        local = np.eye(4)
-        local[:3, :3] = rotation_matrix(*turn.tolist()) * scale
-        local[:3, 3] = move
-        placed.append(world_from_node @ local)
-    return placed
+def instances(node: Json, elements: Elements, world_from_node: Matrix) -> Matrix:
+    """Return `world_from_mesh` of every instance, (n, 4, 4): one, or as many as EXT_mesh_gpu_instancing says."""
+    attributes = node.get("extensions", {}).get("EXT_mesh_gpu_instancing", {}).get("attributes")
+    if attributes is None:
+        return world_from_node[None]
+    columns = {name: elements.floats(index) for name, index in attributes.items()}
+    local = np.tile(np.eye(4), (len(next(iter(columns.values()))), 1, 1))
+    if "ROTATION" in columns:
+        local[:, :3, :3] = rotation_matrices(columns["ROTATION"])
+    if "SCALE" in columns:
+        local[:, :3, :3] *= columns["SCALE"][:, None, :]
+    if "TRANSLATION" in columns:
+        local[:, :3, 3] = columns["TRANSLATION"]
+    return np.asarray(world_from_node @ local)
 
 
 def _joined(parts: list[_Part], names: tuple[str, ...]) -> SceneGeometry:

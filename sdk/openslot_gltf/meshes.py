@@ -10,18 +10,20 @@ from openslot_gltf.document import Document, Json
 from openslot_gltf.rules import Report, Rule
 from openslot_gltf.uses import Uses
 
-__all__ = ["check_meshes", "primitives_of"]
+__all__ = ["check_instances", "check_meshes", "primitives_of"]
 
 BYTE, UBYTE, SHORT, USHORT, UINT, FLOAT = 5120, 5121, 5122, 5123, 5125, 5126
 NORMALIZED = True
 PLAIN = False
 Format = tuple[int, bool]
+Formats = dict[str, tuple[tuple[str, ...], frozenset[Format], frozenset[Format]]]
+"""Types, core formats, and formats with KHR_mesh_quantization, by semantic."""
 
 FLOATS: frozenset[Format] = frozenset({(FLOAT, PLAIN)})
 FRACTIONS = FLOATS | {(UBYTE, NORMALIZED), (USHORT, NORMALIZED)}
 SIGNED = FLOATS | {(BYTE, NORMALIZED), (SHORT, NORMALIZED)}
 SMALL = frozenset((kind, normalized) for kind in (BYTE, UBYTE, SHORT, USHORT) for normalized in (PLAIN, NORMALIZED))
-ATTRIBUTES: dict[str, tuple[tuple[str, ...], frozenset[Format], frozenset[Format]]] = {
+ATTRIBUTES: Formats = {
     "POSITION": (("VEC3",), FLOATS, FLOATS | SMALL),
     "NORMAL": (("VEC3",), FLOATS, SIGNED),
     "TANGENT": (("VEC4",), FLOATS, SIGNED),
@@ -30,15 +32,20 @@ ATTRIBUTES: dict[str, tuple[tuple[str, ...], frozenset[Format], frozenset[Format
     "JOINTS": (("VEC4",), frozenset({(UBYTE, PLAIN), (USHORT, PLAIN)}), frozenset({(UBYTE, PLAIN), (USHORT, PLAIN)})),
     "WEIGHTS": (("VEC4",), FRACTIONS, FRACTIONS),
 }
-"""Types, core formats, and formats with KHR_mesh_quantization, by semantic."""
-TARGETS: dict[str, tuple[tuple[str, ...], frozenset[Format], frozenset[Format]]] = {
+TARGETS: Formats = {
     "POSITION": (("VEC3",), FLOATS, FLOATS | {(BYTE, PLAIN), (SHORT, PLAIN)} | SIGNED),
     "NORMAL": (("VEC3",), FLOATS, FLOATS | {(BYTE, PLAIN), (SHORT, PLAIN)} | SIGNED),
     "TANGENT": (("VEC3",), FLOATS, FLOATS | {(BYTE, PLAIN), (SHORT, PLAIN)} | SIGNED),
     "TEXCOORD": (("VEC2",), FRACTIONS | SIGNED, FRACTIONS | SIGNED),
     "COLOR": (("VEC3", "VEC4"), FRACTIONS | SIGNED, FRACTIONS | SIGNED),
 }
+INSTANCES: Formats = {
+    "TRANSLATION": (("VEC3",), FLOATS, FLOATS),
+    "ROTATION": (("VEC4",), SIGNED, SIGNED),
+    "SCALE": (("VEC3",), FLOATS, FLOATS),
+}
 NUMBERED = re.compile(r"(TEXCOORD|COLOR|JOINTS|WEIGHTS)_(0|[1-9][0-9]?)")
+SETS = frozenset({"TEXCOORD", "COLOR", "JOINTS", "WEIGHTS"})
 INDEX_FORMATS = frozenset({UBYTE, USHORT, UINT})
 
 
@@ -115,7 +122,7 @@ class _Formats:
 def _fits(
     name: str,
     accessor: Json,
-    table: dict[str, tuple[tuple[str, ...], frozenset[Format], frozenset[Format]]],
+    table: Formats,
     *,
     quantized: bool,
 ) -> bool:
@@ -123,7 +130,7 @@ def _fits(
         return bool(accessor["componentType"] != UINT)
     numbered = NUMBERED.fullmatch(name)
     semantic = numbered.group(1) if numbered else name
-    if semantic not in table or (numbered is None and semantic not in ("POSITION", "NORMAL", "TANGENT")):
+    if semantic not in table or (numbered is None) == (semantic in SETS):
         return False
     kinds, core, wide = table[semantic]
     found = (accessor["componentType"], bool(accessor.get("normalized", False)))
@@ -153,6 +160,19 @@ def _check_weights(document: Document, report: Report) -> None:
     for index, node in enumerate(document.array("nodes")):
         if "weights" in node and ("mesh" not in node or len(node["weights"]) != targets[node["mesh"]]):
             report.add(Rule.NODE_WEIGHTS, f"/nodes/{index}/weights")
+
+
+def check_instances(document: Document, report: Report) -> None:
+    """Check the accessors of EXT_mesh_gpu_instancing: their formats, and one value each per instance."""
+    accessors = document.array("accessors")
+    for index, node in enumerate(document.array("nodes")):
+        attributes = node.get("extensions", {}).get("EXT_mesh_gpu_instancing", {}).get("attributes", {})
+        where = f"/nodes/{index}/extensions/EXT_mesh_gpu_instancing"
+        for name, accessor in attributes.items():
+            if not _fits(name, accessors[accessor], INSTANCES, quantized=False):
+                report.add(Rule.MESH_ATTRIBUTE, f"{where}/attributes/{name[:40]}")
+        if len({accessors[accessor]["count"] for accessor in attributes.values()}) > 1:
+            report.add(Rule.MESH_COUNT, where)
 
 
 def _texcoords_needed(material: Json) -> list[int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements
 from openslot_gltf.document import Document, Json, default_roots, reached
-from openslot_gltf.transforms import local_matrix
+from openslot_gltf.transforms import local_matrix, rotation_matrices
 
 __all__ = ["Poses", "clip_times", "poses_of"]
 
@@ -141,18 +141,6 @@ def _locals(node: Json, paths: dict[str, Floats]) -> Floats:
     moves = paths.get("translation", np.array([node.get("translation", (0.0, 0.0, 0.0))], np.float64))
     count = max(len(turns), len(scales), len(moves))
     matrices = np.tile(np.eye(4), (count, 1, 1))
-    matrices[:, :3, :3] = _rotations(turns) * scales[:, None, :]
+    matrices[:, :3, :3] = rotation_matrices(turns) * scales[:, None, :]
     matrices[:, :3, 3] = moves
     return matrices
-
-
-def _rotations(quaternions: Floats) -> Floats:
-    """Return (n, 3, 3) rotations of (n, 4) quaternions of any length; none for length zero."""
-    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    x, y, z, w = np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), [0.0, 0.0, 0.0, 1.0]).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), 2, 0)

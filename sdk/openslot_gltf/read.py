@@ -16,7 +16,7 @@ from openslot_gltf.data import check_skin_data, check_vertex_data, mended_bounds
 from openslot_gltf.document import Document
 from openslot_gltf.images import check_images
 from openslot_gltf.limits import SCENE, TIERS, Limits
-from openslot_gltf.meshes import check_meshes
+from openslot_gltf.meshes import check_instances, check_meshes
 from openslot_gltf.resources import packed
 from openslot_gltf.rules import Finding, Report
 from openslot_gltf.skins import check_skins
@@ -109,6 +109,7 @@ def _formatted(document: Document, limits: Limits, report: Report) -> Document |
         uses.view(image["bufferView"], "image", f"/images/{index}")
     check_images(document, limits, report)
     check_meshes(document, uses, report)
+    check_instances(document, report)
     check_skins(document, uses, report)
     check_clips(document, uses, report)
     uses.check_sharing()

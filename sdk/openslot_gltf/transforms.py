@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from openslot_gltf.document import Json, default_roots
 
-__all__ = ["Rigid", "local_matrix", "quaternion_of", "rigid_of", "rotation_matrix", "world_matrices"]
+__all__ = [
+    "Rigid",
+    "local_matrix",
+    "quaternion_of",
+    "rigid_of",
+    "rotation_matrices",
+    "rotation_matrix",
+    "world_matrices",
+]
 
 Matrix = NDArray[np.float64]
 SHEAR_TOLERANCE = 1e-3
@@ -24,6 +32,18 @@ def rotation_matrix(x: float, y: float, z: float, w: float) -> Matrix:
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
+
+
+def rotation_matrices(quaternions: Matrix) -> Matrix:
+    """Return the (n, 3, 3) rotations of (n, 4) quaternions of any length; of length zero, no rotation."""
+    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
+    x, y, z, w = np.where(lengths > 0, quaternions / np.where(lengths > 0, lengths, 1.0), [0.0, 0.0, 0.0, 1.0]).T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.moveaxis(np.array(rows), 2, 0)
 
 
 def quaternion_of(rotation: Matrix) -> tuple[float, float, float, float]:

@@ -285,6 +285,19 @@ def rich_material() -> Maker:
     return maker
 
 
+def instanced_boxes() -> Maker:
+    """Return a box drawn twice by instancing, the second mirrored, turned and larger."""
+    maker = plain_box()
+    attributes = {
+        "TRANSLATION": maker.accessor([[0, 0, 0], [10, 0, 0]]),
+        "SCALE": maker.accessor([[1, 1, 1], [-2, 2, 2]]),
+        "ROTATION": maker.accessor([[0, 0, 0, 1], [0, 1, 0, 0]]),
+    }
+    maker.json["nodes"][0]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": attributes}}
+    maker.extension("EXT_mesh_gpu_instancing")
+    return maker
+
+
 def room() -> Maker:
     """Return a scene of its own right: floor, pillar, camera, light, an unknown extension, extras and a moving box."""
     maker = spinning_box((1, 0, 0))

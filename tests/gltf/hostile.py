@@ -19,6 +19,7 @@ from tests.gltf.build import (
     chunk,
     glb,
     growing_box,
+    instanced_boxes,
     plain_box,
     png,
     png_of,
@@ -508,6 +509,11 @@ edited("weights_of_a_rigid_mesh", Rule.ANIMATION_CHANNEL, spinning_box, lambda b
     b["animations"][0]["channels"][0]["target"].update(path="weights")
 ))  # fmt: skip
 edited("fewer_values_than_keys", Rule.ANIMATION_VALUES, spinning_box, lambda b: b["accessors"][5].update(count=1))
+
+edited("instances_of_two_counts", Rule.MESH_COUNT, instanced_boxes, lambda b: b["accessors"][4].update(count=1))
+edited("instances_turned_by_three_numbers", Rule.MESH_ATTRIBUTE, instanced_boxes, lambda b: (
+    b["nodes"][0]["extensions"]["EXT_mesh_gpu_instancing"]["attributes"].update(ROTATION=4)
+))  # fmt: skip
 
 # ---- the numbers
 

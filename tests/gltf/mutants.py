@@ -7,15 +7,18 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from tests.gltf.build import HONEST, Maker, glb
+from tests.gltf.build import HONEST, Maker, glb, instanced_boxes
 
 NUMBERS = (-1, 0, 1, 2, 3, 7, 255, 65535, 2**31, 2**53 + 1, -0.5, 0.5, 1.5, 1e-30, 1e30, 1e39, 5120, 5123, 5126)
 OTHERS: tuple[Any, ...] = (None, True, "", "x", "VEC2", "MASK", "data:,", "https://example.org/a", [], {}, [0])
 
 
+SOURCES = HONEST | {"instanced": instanced_boxes}
+
+
 def mutants(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
     """Yield (name, bytes) of `count` mutants of the honest files."""
-    makers = [(name, make()) for name, make in HONEST.items()]
+    makers = [(name, make()) for name, make in SOURCES.items()]
     for number in range(count):
         chance = random.Random(f"{seed}.{number}")  # noqa: S311 - mutants, not secrets
         name, maker = chance.choice(makers)

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from openslot_gltf import SceneGeometry, add_slot, read_document, scene_geometry, scene_slots, triangles_around
 from openslot_spec.slots import SlotTerms
-from tests.gltf.build import INDICES, VERTICES, Maker, bending_tower, growing_box, plain_box, room, spinning_box
+from tests.gltf.build import (
+    INDICES,
+    VERTICES,
+    Maker,
+    bending_tower,
+    growing_box,
+    instanced_boxes,
+    plain_box,
+    room,
+    spinning_box,
+)
 from tests.gltf.khronos import shared_models
 
 QUAD = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]]
@@ -106,15 +116,7 @@ def test_morph_weights_shape_the_rest(quantized: bool) -> None:
 
 
 def test_instances_are_drawn_each() -> None:
-    maker = plain_box()
-    attributes = {
-        "TRANSLATION": maker.accessor([[0, 0, 0], [10, 0, 0]]),
-        "SCALE": maker.accessor([[1, 1, 1], [-2, 2, 2]]),
-        "ROTATION": maker.accessor([[0, 0, 0, 1], [0, 1, 0, 0]]),
-    }
-    maker.json["nodes"][0]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": attributes}}
-    maker.extension("EXT_mesh_gpu_instancing")
-    found = geometry(maker)
+    found = geometry(instanced_boxes())
     assert len(found.triangles) == 24
     assert found.vertices.max(axis=0).tolist() == pytest.approx([11, 1, 1])
     second = found.triangles[12:]

@@ -9,12 +9,12 @@ from openslot_gltf import add_slot, check, embed, read_document, scene_geometry,
 from openslot_gltf.limits import SCENE, TIERS
 from openslot_spec.errors import OpenSlotError
 from openslot_spec.slots import SlotTerms
-from tests.gltf.build import HONEST, room
+from tests.gltf.build import room
 from tests.gltf.khronos import verdicts
-from tests.gltf.mutants import mutant, mutants
+from tests.gltf.mutants import SOURCES, mutant, mutants
 
 STAGE = add_slot(read_document(room().glb()), SlotTerms(id="board", size=(2, 1)), (0, 1.5, 0))
-MAKERS = {name: make() for name, make in HONEST.items()}
+MAKERS = {name: make() for name, make in SOURCES.items()}
 FILES = [maker.glb() for maker in MAKERS.values()] + [maker.gltf() for maker in MAKERS.values()]
 
 
