@@ -38,10 +38,10 @@ def made_up_state() -> State:
             "currency": "USD",
         },
         "funnel": {
-            "off_screen": 4210,
-            "back_face": 1630,
+            "viewport": 4210,
+            "back_facing": 1630,
             "too_small": 1404,
-            "occluded": 733,
+            "obstructed": 733,
             "too_oblique": 518,
             "too_short": 204,
         },

@@ -104,7 +104,7 @@ def test_each_slot_has_its_row(stage: Stage) -> None:
 
 def test_the_funnel_names_each_reason_with_its_count_largest_first(stage: Stage) -> None:
     lines = stage.text("#funnel").replace("\n\n", "\n").split("\n")
-    assert lines[:4] == ["off screen", "4,210", "back face", "1,630"]
+    assert lines[:4] == ["off screen", "4,210", "seen from behind", "1,630"]
 
 
 def test_equal_counts_are_said_to_be_equal(stage: Stage) -> None:

@@ -1,5 +1,18 @@
 // The figures beside the worlds: text only, no three.js.
 
+/** The protocol's words for why a view did not count, where plain words say it better. */
+const PLAIN_WORDS = {
+  viewport: "off screen",
+  clipped: "partly off screen",
+  back_facing: "seen from behind",
+  obstructed: "something in front",
+  too_oblique: "too oblique",
+  too_small: "too small on screen",
+  too_short: "not long enough",
+  no_window_focus: "window without focus",
+  idle: "viewer was away",
+  unmeasurable: "could not be measured",
+};
 const whole = new Intl.NumberFormat("en");
 const SPOKEN_EVERY_MS = 10000;
 const byId = (id) => document.getElementById(id);
@@ -68,7 +81,8 @@ export function showFunnel(funnel) {
   rows.forEach(([reason, count], at) => {
     const item = list.children[at] ?? list.appendChild(funnelRow());
     const [label, figure, bar] = item.children;
-    const words = reason.replaceAll("_", " ");
+    const words = PLAIN_WORDS[reason] ?? reason.replaceAll("_", " ");
+    item.title = reason;
     write(label, words);
     write(figure, whole.format(count));
     bar.max = most;
@@ -116,11 +130,16 @@ function fillRow(row, slot) {
   button.title = `${slot.state}: show this slot`;
   write(button.firstChild, slot.name || slot.id);
   write(button.lastChild, slot.size.map((side) => side.toFixed(1)).join(" × ") + " m");
-  const creative = slot.creative ? [slot.advertiser, slot.creative].filter(Boolean).join(" · ") : "–";
+  const creative = slot.creative ? [slot.advertiser, named(slot.creative)].filter(Boolean).join(" · ") : "–";
   const figures = [slot.requests, slot.filled, slot.rendered, slot.viewable].map((n) => whole.format(n ?? 0));
   const texts = [creative, ...figures, exposure(slot.mean_exposure_ms), money(slot.spend_micros, slot.currency), whole.format(slot.seen_now ?? 0)];
   texts.forEach((text, at) => write(row.children[at + 1], text));
   if (counted) restart(row, "flash");
+}
+
+/** Returns a creative's title, or the beginning of its sha-256. */
+function named(creative) {
+  return /^[0-9a-f]{64}$/.test(creative) ? creative.slice(0, 8) : creative;
 }
 
 function restart(element, name) {

@@ -87,11 +87,12 @@ def take(url: str, out_png: Path, shot: Shot | None = None, *, chromium: Browser
 
 
 def _small(png: bytes) -> bytes:
-    """Return a PNG as it is, or in 256 or fewer colours where it would be too large."""
-    colors = 256
+    """Return a PNG as it is or, where it would be too large, with fewer shades of each colour."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    while len(png) >= _MOST_BYTES and colors >= 16:
+    for shades in (255, 127, 63, 31, 15):
+        table = [round(round(value * shades / 255) * 255 / shades) for value in range(256)]
         out = io.BytesIO()
-        image.quantize(colors, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-        png, colors = out.getvalue(), colors // 2
-    return png
+        image.point(table * 3).save(out, "PNG", optimize=True)
+        if out.tell() < _MOST_BYTES:
+            break
+    return out.getvalue()

@@ -156,7 +156,7 @@ def _walls() -> Prop:
     ]  # fmt: skip
     inner = [
         _wall(14, ((0.0, 2.4),), PLUM, IVORY).at(-9, 0, 2),
-        _wall(6, ((0.0, 2.4),), SAGE, IVORY).at(1, 0, 2),
+        _wall(6.04, ((0.0, 2.4),), SAGE, IVORY).at(1, 0, 2),
         _wall(12, ((0.0, 2.4),), SAGE, BLUE).at(10, 0, 2),
         _wall(14, ((0.0, 2.4),), BLUE, IVORY).at(4, 0, -5, turn=90),
         _wall(10, ((0.0, 2.4),), SAGE, PLUM).at(-2, 0, 7, turn=90),
