@@ -15,13 +15,13 @@ __all__ = ["Market"]
 
 DAY_MS = 24 * 3600 * 1000
 TIMEOUT_S = 20.0
-TERMS: dict[str, tuple[int, int]] = {
-    "Aurora Coffee": (9_000_000, 8_000_000),
-    "Nimbus Shoes": (8_000_000, 1_200_000),
-    "Tern Airlines": (6_500_000, 200_000),
+TERMS: dict[str, tuple[tuple[str, int, int], ...]] = {
+    "Aurora Coffee": (("opening week", 9_000_000, 400_000), ("everywhere", 8_000_000, 40_000_000)),
+    "Nimbus Shoes": (("everywhere", 8_000_000, 40_000_000),),
+    "Tern Airlines": (("everywhere", 8_000_000, 40_000_000), ("last seats", 6_500_000, 1_000_000)),
 }
-"""Advertiser to its price for a thousand viewable impressions and its budget, in micros of a dollar: one is rich, one
-runs dry in a longer demo, one soon."""
+"""Line items by advertiser: name, price for a thousand viewable impressions and budget, in micros of a dollar. The best
+price runs dry first; after it three equal bids take turns."""
 
 
 @dataclass
@@ -65,20 +65,18 @@ class Market:
 
     async def _book(self, advertiser: str, key: str, creatives: list[str]) -> None:
         campaign = await self._call("POST", "/v1/campaigns", key=key, json={"name": f"{advertiser}: opening"})
-        cpm, budget = TERMS[advertiser]
         now = time.time_ns() // 1_000_000
-        draft = {
-            "campaign": campaign["id"],
-            "name": "everywhere",
-            "creatives": creatives,
-            "cpm": {"micros": cpm, "currency": "USD"},
-            "budget": {"micros": budget, "currency": "USD"},
-            "from_ms": now,
-            "to_ms": now + DAY_MS,
-        }
-        item = await self._call("POST", "/v1/line-items", key=key, json=draft)
-        if item["status"] == "draft":
-            await self._call("PATCH", f"/v1/line-items/{item['id']}", key=key, json={"status": "active"})
+        for name, cpm, budget in TERMS[advertiser]:
+            draft = {
+                "campaign": campaign["id"],
+                "name": name,
+                "creatives": creatives,
+                "cpm": {"micros": cpm, "currency": "USD"},
+                "budget": {"micros": budget, "currency": "USD"},
+                "from_ms": now,
+                "to_ms": now + DAY_MS,
+            }
+            await self._call("POST", "/v1/line-items", key=key, json=draft)
 
     async def _call(self, method: str, path: str, key: str = "", **rest: Any) -> Any:
         headers = {"authorization": f"Bearer {key or self.operator_key}", **rest.pop("headers", {})}

@@ -17,6 +17,8 @@ from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["ServerProcess", "WorldProcess"]
 
+SETTINGS = {"OPENSLOT_PLACEMENT_MS": "8000", "OPENSLOT_SETTLE_GRACE_MS": "15000"}
+"""Boards change often, so that a short demo shows it."""
 START_S = 30.0
 STOP_S = 10.0
 LINE_BYTES = 4 * 1024 * 1024
@@ -45,7 +47,7 @@ class ServerProcess:
         """Return once the server is ready; raises `OpenSlotError(SERVER_AWAY)` with what it said if it does not."""
         command = [sys.executable, "-m", "openslot_server", "serve", "--json", "--port", str(self.port)]
         command += ["--database", str(self.folder / "openslot.db")]
-        environment = {**os.environ, "OPENSLOT_OPERATOR_KEY": self.operator_key, "OPENSLOT_PLACEMENT_MS": "8000"}
+        environment = {**os.environ, "OPENSLOT_OPERATOR_KEY": self.operator_key, **SETTINGS}
         log = (self.folder / "server.log").open("ab")
         with log:
             self._process = await asyncio.create_subprocess_exec(

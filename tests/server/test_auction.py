@@ -117,6 +117,13 @@ def test_only_a_creative_that_fits_is_shown() -> None:
     assert shown == {creative("b").sha256, creative("c").sha256}
 
 
+def test_the_creative_whose_shape_fits_best_is_shown() -> None:
+    tall, square, wide = (creative(name, size=(width, 1.0, 0.1)) for name, width in (("t", 0.7), ("s", 1.1), ("w", 2.2)))
+    for seed in range(10):
+        first, *_ = rank(question(draw=bytes([seed])), [offer(creatives=(tall, square, wide))])
+        assert first.creative == wide
+
+
 def test_equal_bids_are_drawn_the_same_way_again() -> None:
     offers = [offer(f"li-{number}", advertiser=f"a{number}") for number in range(9)]
     first, again, backwards = (

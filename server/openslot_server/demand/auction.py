@@ -7,6 +7,7 @@ name, so that each has the same chance however many line items it has, and anyon
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -56,7 +57,12 @@ class Ranking:
         by_price = sorted(self.eligible, key=lambda one: -one[0].cpm.micros)
         for _, equals in groupby(by_price, key=lambda one: one[0].cpm.micros):
             for line_item, creatives in sorted(equals, key=lambda one: _turn(draw, one[0])):
-                yield Candidate(line_item, min(creatives, key=lambda creative: _draw(draw, creative.sha256)))
+                yield Candidate(line_item, self._choose(creatives))
+
+    def _choose(self, creatives: tuple[Creative, ...]) -> Creative:
+        """Return the creative whose shape fits the slot best; those that fit alike take turns."""
+        slot, draw = self.question.slot, self.question.draw
+        return min(creatives, key=lambda creative: (round(_misfit(creative, slot), 1), _draw(draw, creative.sha256)))
 
 
 def rank(question: Question, offers: Iterable[Offer]) -> Ranking:
@@ -101,11 +107,13 @@ def _fits(creative: Creative, slot: Slot, aspect_ratio_max: float) -> bool:
         return False
     if creative.animated and not accepts.animation:
         return False
+    return slot.fit == "stretch" or _misfit(creative, slot) <= math.log(aspect_ratio_max) + 1e-9
+
+
+def _misfit(creative: Creative, slot: Slot) -> float:
+    """Return how far the creative's aspect is from the slot's, as a logarithm; 0 where it is not known."""
     aspect = creative.aspect()
-    if aspect is None or slot.fit == "stretch":
-        return True
-    ratio = aspect * slot.size[1] / slot.size[0]
-    return 1 / aspect_ratio_max <= ratio <= aspect_ratio_max
+    return 0.0 if aspect is None else abs(math.log(aspect * slot.size[1] / slot.size[0]))
 
 
 def _meets_floor(line_item: LineItem, slot: Slot) -> bool:
