@@ -18,6 +18,7 @@ const used = [
   "MeshBasicMaterial", "MeshLambertMaterial", "NeutralToneMapping", "PCFShadowMap", "PerspectiveCamera", "PlaneGeometry",
   "Quaternion", "Scene", "SRGBColorSpace", "Texture", "Timer", "Vector3", "WebGLRenderer", "DoubleSide",
   "LinearMipmapLinearFilter", "LinearFilter",
+  "ClampToEdgeWrapping", "MirroredRepeatWrapping", "RepeatWrapping",
 ];
 const contents = `export { ${used.join(", ")} } from "three";
 export { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";

@@ -1,5 +1,10 @@
 // GLB files to three.js objects, without blob: addresses, so that the page runs under `default-src 'self'`.
-import { clone, GLTFLoader, LinearFilter, LinearMipmapLinearFilter, MeshLambertMaterial, SRGBColorSpace, Texture } from "./vendor/three.min.js";
+import {
+  ClampToEdgeWrapping, clone, GLTFLoader, LinearFilter, LinearMipmapLinearFilter, MeshLambertMaterial, MirroredRepeatWrapping, RepeatWrapping,
+  SRGBColorSpace, Texture,
+} from "./vendor/three.min.js";
+
+const WRAPS = { 33071: ClampToEdgeWrapping, 33648: MirroredRepeatWrapping, 10497: RepeatWrapping };
 
 /** A GLTFLoader plugin that decodes images from the GLB's own bytes. */
 class EmbeddedImages {
@@ -11,17 +16,20 @@ class EmbeddedImages {
 
   loadTexture(index) {
     const { json } = this.parser;
-    const image = json.images?.[json.textures[index].source];
-    return image?.bufferView === undefined ? null : this.decode(image);
+    const { source, sampler } = json.textures[index];
+    const image = json.images?.[source];
+    return image?.bufferView === undefined ? null : this.decode(image, json.samplers?.[sampler] ?? {});
   }
 
-  async decode(image) {
+  async decode(image, { wrapS, wrapT }) {
     const bytes = await this.parser.getDependency("bufferView", image.bufferView);
     const options = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
     const texture = new Texture(await createImageBitmap(new Blob([bytes], { type: image.mimeType }), options));
     texture.flipY = false;
     texture.minFilter = LinearMipmapLinearFilter;
     texture.magFilter = LinearFilter;
+    texture.wrapS = WRAPS[wrapS] ?? RepeatWrapping;
+    texture.wrapT = WRAPS[wrapT] ?? RepeatWrapping;
     texture.anisotropy = 4;
     texture.needsUpdate = true;
     return texture;

@@ -123,22 +123,20 @@ def _wall(length: float, gaps: tuple[tuple[float, float], ...], front: str, back
     Without `back` it is one-sided.
     """
     edges = sorted([-length / 2, length / 2, *(m + s * w / 2 for m, w in gaps for s in (-1, 1))])
-    spans = [(a, b, 0.0, HEIGHT) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    spans += [(m - w / 2, m + w / 2, 3.0, HEIGHT - 3.0) for m, w in gaps]
-    face = join(panel(b - a, h).moved((a + b) / 2, y + h / 2, THICK / 2) for a, b, y, h in spans)
-    skirting = join(panel(b - a, 0.16).moved((a + b) / 2, 0.08, THICK / 2 + 0.008) for a, b, y, _ in spans if y == 0)
-    top = slab(length, THICK).painted(DARK).moved(y=HEIGHT)
-    parts = [face.painted(front).shaded(0.8, 1.0, bottom=0, top=2.6), skirting.painted(WHITE)]
-    parts += (
-        [top] if back is None else [top, face.turned(180).scaled(1).painted(back).shaded(0.8, 1.0, bottom=0, top=2.6)]
+    full = list(zip(edges[::2], edges[1::2], strict=True))
+    face = join(
+        [panel(b - a, HEIGHT).moved((a + b) / 2, HEIGHT / 2) for a, b in full]
+        + [panel(w, HEIGHT - 3.0).moved(m, (HEIGHT + 3.0) / 2) for m, w in gaps]
     )
-    if back is not None and gaps:
-        parts[-1] = (
-            join(panel(b - a, h).turned(180).moved((a + b) / 2, y + h / 2, -THICK / 2) for a, b, y, h in spans)
-            .painted(back)
-            .shaded(0.8, 1.0, bottom=0, top=2.6)
-        )
+    skirting = join(panel(b - a, 0.16).moved((a + b) / 2, 0.08, THICK / 2 + 0.008) for a, b in full)
+    parts = [_plaster(face, front), skirting.painted(WHITE), slab(length, THICK).painted(DARK).moved(y=HEIGHT)]
+    if back is not None:
+        parts.append(_plaster(face, back).flipped().moved(z=-THICK))
     return paint(*parts, material="shell" if back is None else "paint") + props(_jamb(w).at(m) for m, w in gaps)
+
+
+def _plaster(face: Mesh, color: str) -> Mesh:
+    return face.painted(color).shaded(0.8, 1.0, bottom=0, top=2.6).moved(z=THICK / 2)
 
 
 def _jamb(width: float) -> Prop:
