@@ -77,14 +77,20 @@ def content_bounds(document: Document) -> Bounds:
 
 
 def swept_bounds(document: Document) -> SweptBounds:
-    """Return the boxes of all triangles at rest and in motion; raises CREATIVE_REFUSED when there is none."""
+    """Return the boxes of all triangles at rest and in motion; raises CREATIVE_REFUSED when there is none.
+
+    Raises GEOMETRY_INVALID when scales multiply beyond all numbers.
+    """
     geometry = scene_geometry(document)
     if not len(geometry.triangles):
         raise OpenSlotError(Code.CREATIVE_REFUSED, "its default scene draws no triangle")
     drawn = geometry.vertices[geometry.triangles.ravel()]
     rest = moving = Bounds(drawn.min(axis=0), drawn.max(axis=0))
     if document.array("animations"):
-        moving = _in_motion(document, Elements(document), rest)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moving = _in_motion(document, Elements(document), rest)
+        if not np.isfinite(moving.size).all():
+            raise OpenSlotError(Code.GEOMETRY_INVALID, "a clip leads beyond all numbers", where="/animations")
     return SweptBounds(rest, moving)
 
 

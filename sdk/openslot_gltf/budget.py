@@ -11,7 +11,7 @@ from openslot_gltf.document import Document, Json, default_roots, reached
 from openslot_gltf.fit import CENTIMETRES_ABOVE
 from openslot_gltf.limits import Limits
 from openslot_gltf.rules import Report, Rule
-from openslot_spec.errors import OpenSlotError
+from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["Stats", "check_budget", "check_extent"]
 
@@ -114,12 +114,14 @@ def _instances(document: Document, node: Json) -> int:
 
 def check_extent(document: Document, limits: Limits, report: Report) -> tuple[float, float, float]:
     """Check the content's box, clips included; returns its size at rest."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        try:
-            bounds = swept_bounds(document)
-        except OpenSlotError:
-            return 0.0, 0.0, 0.0  # nothing is drawn, which the budget has said
-        _hold_extent(bounds, limits, report)
+    try:
+        bounds = swept_bounds(document)
+    except OpenSlotError as error:
+        # That nothing is drawn, the budget has said.
+        if error.code is Code.GEOMETRY_INVALID:
+            report.add(Rule.BUDGET_EXTENT, error.where, error.detail)
+        return 0.0, 0.0, 0.0
+    _hold_extent(bounds, limits, report)
     wide, high, deep = bounds.rest.size.tolist()
     return wide, high, deep
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements
 from openslot_gltf.document import Document, Json
-from openslot_gltf.skinning import skinned_positions
+from openslot_gltf.skinning import blended, joint_influences, world_from_mesh_by_joint
 from openslot_gltf.transforms import Matrix, rotation_matrices, rotation_matrix, world_matrices
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Slot
 
 __all__ = ["SceneGeometry", "scene_geometry", "triangles_around"]
@@ -53,38 +55,42 @@ class _Part:
 def scene_geometry(document: Document) -> SceneGeometry:
     """Return the scene at rest: skins at their joints' places, morph targets at their default weights.
 
-    Points and lines hide nothing and are left out; strips and fans are expanded; mirrored nodes have their winding
-    turned, so that front faces stay front faces.
+    Points and lines hide nothing and are left out; strips and fans are expanded; what is mirrored has its winding
+    turned, so that front faces stay front faces. Raises GEOMETRY_INVALID where scales multiply beyond all numbers.
     """
     elements, worlds = Elements(document), world_matrices(document.json)
-    nodes, parts = document.array("nodes"), []
-    for index in worlds:
-        if "mesh" in nodes[index]:
-            parts.extend(_node_parts(document, elements, index, worlds))
-    return _joined(parts, tuple(str(node.get("name", "")) for node in nodes))
+    nodes = document.array("nodes")
+    parts: list[_Part] = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for index in worlds:
+            if "mesh" in nodes[index]:
+                parts.extend(_node_parts(document, elements, index, worlds))
+    geometry = _joined(parts, tuple(str(node.get("name", "")) for node in nodes))
+    if not np.isfinite(geometry.vertices).all():
+        raise OpenSlotError(Code.GEOMETRY_INVALID, "a vertex lies beyond all numbers", where="/nodes")
+    return geometry
 
 
-def _node_parts(document: Document, elements: Elements, index: int, worlds: dict[int, Matrix]) -> list[_Part]:
+def _node_parts(document: Document, elements: Elements, index: int, worlds: dict[int, Matrix]) -> Iterator[_Part]:
     node = document.array("nodes")[index]
     mesh = document.array("meshes")[node["mesh"]]
-    weights = default_weights(node, mesh)
-    parts = []
     for primitive in mesh["primitives"]:
         triangles = triangle_rows(primitive, elements, document)
         if not len(triangles):
             continue
-        positions = rest_positions(primitive, elements, weights)
+        positions = rest_positions(primitive, elements, default_weights(node, mesh))
         material = document.array("materials")[primitive["material"]] if "material" in primitive else {}
-        one_sided, blend = not material.get("doubleSided", False), material.get("alphaMode") == "BLEND"
-        if "skin" in node and "JOINTS_0" in primitive["attributes"]:
-            placed = skinned_positions(document, elements, node["skin"], primitive, positions, worlds)
-            parts.append(_Part(placed, triangles, one_sided, blend, index))
+        looks = not material.get("doubleSided", False), material.get("alphaMode") == "BLEND"
+        if "skin" in node:
+            matrices = world_from_mesh_by_joint(document, elements, node["skin"], worlds)
+            placed = blended(matrices, *joint_influences(primitive, elements), positions)
+            mirrored = 2 * np.count_nonzero(np.linalg.det(matrices[:, :3, :3]) < 0) > len(matrices)
+            yield _Part(placed, triangles[:, ::-1] if mirrored else triangles, *looks, index)
             continue
         for world_from_mesh in instances(node, elements, worlds[index]):
-            turned = triangles[:, ::-1] if np.linalg.det(world_from_mesh[:3, :3]) < 0 else triangles
+            mirrored = bool(np.linalg.det(world_from_mesh[:3, :3]) < 0)
             placed = positions @ world_from_mesh[:3, :3].T + world_from_mesh[:3, 3]
-            parts.append(_Part(placed, turned, one_sided, blend, index))
-    return parts
+            yield _Part(placed, triangles[:, ::-1] if mirrored else triangles, *looks, index)
 
 
 def default_weights(node: Json, mesh: Json) -> list[float]:

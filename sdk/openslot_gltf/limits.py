@@ -75,7 +75,6 @@ SCENE = Limits(
             Rule.DATA_UNIT,
             Rule.DATA_RANGE,
             Rule.DATA_JOINTS,
-            Rule.SHAPE_UNKNOWN,
             Rule.MESH_TEXCOORD,
             Rule.BUDGET_EMPTY,
             Rule.BUDGET_EXTENT,

@@ -30,7 +30,7 @@ from openslot_gltf.structure import (
 )
 from openslot_gltf.uses import Uses
 
-__all__ = ["Verdict", "check", "read_document"]
+__all__ = ["Verdict", "check", "examined", "read_document"]
 
 
 @dataclass(frozen=True, slots=True)

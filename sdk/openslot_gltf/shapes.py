@@ -58,12 +58,12 @@ class Check:
             self.report.add(Rule.EXTENSION_PLACE, where, f"{name} on {place}")
 
 
+@dataclass(frozen=True, slots=True)
 class Move:
     """One walk that copies: by how much each array's indices shift, and which extensions come along."""
 
-    def __init__(self, offsets: Mapping[str, int], extensions: Mapping[str, Mapping[str, Shape]]) -> None:
-        self.offsets = offsets
-        self.extensions = extensions
+    offsets: Mapping[str, int]
+    extensions: Mapping[str, Mapping[str, Shape]]
 
 
 class Kind(Protocol):
@@ -190,14 +190,13 @@ class ListOf:
 
     item: Kind
     distinct: bool = False
-    may_be_empty: bool = False
 
     def check(self, value: Any, where: str, walk: Check) -> None:
         """Report anything but a filled list of the item's kind."""
         if type(value) is not list:
             walk.report.add(Rule.SHAPE_TYPE, where, "a list is expected")
             return
-        if not value and not self.may_be_empty:
+        if not value:
             walk.report.add(Rule.SHAPE_LENGTH, where, "the list is empty; leave it out")
         for index, item in enumerate(value):
             self.item.check(item, f"{where}/{index}", walk)
@@ -299,12 +298,11 @@ class Shape:
             walk.report.add(Rule.SHAPE_TYPE, f"{where}/extensions", "an object is expected")
         else:
             for extension, body in item.items():
-                if type(body) is not dict:
-                    walk.report.add(
-                        Rule.SHAPE_TYPE, f"{where}/extensions/{escaped(extension)}", "an object is expected"
-                    )
+                spot = f"{where}/extensions/{escaped(extension)}"
+                if type(body) is dict:
+                    walk.extension(extension, self.place, body, spot)
                 else:
-                    walk.extension(extension, self.place, body, f"{where}/extensions/{escaped(extension)}")
+                    walk.report.add(Rule.SHAPE_TYPE, spot, "an object is expected")
 
     @cached_property
     def _moving(self) -> tuple[tuple[str, Kind], ...]:

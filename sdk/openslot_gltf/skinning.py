@@ -9,7 +9,7 @@ from openslot_gltf.accessors import Elements
 from openslot_gltf.document import Document, Json
 from openslot_gltf.transforms import Matrix
 
-__all__ = ["inverse_bind_matrices", "joint_influences", "skinned_positions"]
+__all__ = ["blended", "inverse_bind_matrices", "joint_influences", "world_from_mesh_by_joint"]
 
 
 def inverse_bind_matrices(document: Document, elements: Elements, skin: int) -> NDArray[np.float64]:
@@ -31,20 +31,12 @@ def joint_influences(primitive: Json, elements: Elements) -> tuple[NDArray[np.in
     return np.concatenate(joints, axis=1), np.concatenate(weights, axis=1)
 
 
-def skinned_positions(
-    document: Document,
-    elements: Elements,
-    skin: int,
-    primitive: Json,
-    positions: NDArray[np.float64],
-    worlds: dict[int, Matrix],
+def world_from_mesh_by_joint(
+    document: Document, elements: Elements, skin: int, worlds: dict[int, Matrix]
 ) -> NDArray[np.float64]:
-    """Return (vertices, 3) world positions of a skinned primitive whose mesh-space positions are given."""
-    joints = document.array("skins")[skin]["joints"]
-    world_from_joint = np.stack([worlds[joint] for joint in joints])
-    world_from_mesh = world_from_joint @ inverse_bind_matrices(document, elements, skin)
-    rows, weights = joint_influences(primitive, elements)
-    return blended(world_from_mesh, rows, weights, positions)
+    """Return where each joint carries the mesh, (joints, 4, 4)."""
+    world_from_joint = np.stack([worlds[joint] for joint in document.array("skins")[skin]["joints"]])
+    return np.asarray(world_from_joint @ inverse_bind_matrices(document, elements, skin))
 
 
 def blended(

@@ -80,14 +80,18 @@ def local_matrix(node: Json) -> Matrix:
 
 
 def world_matrices(json: Json) -> dict[int, Matrix]:
-    """Return `world_from_node` of every node of the default scene, parents before children."""
+    """Return `world_from_node` of every node of the default scene, parents before children.
+
+    Scales may multiply to infinity; who uses a matrix looks whether it is finite.
+    """
     nodes = json.get("nodes", [])
     worlds = {root: local_matrix(nodes[root]) for root in default_roots(json)}
     order = list(worlds)
-    for index in order:
-        for child in nodes[index].get("children", ()):
-            worlds[child] = worlds[index] @ local_matrix(nodes[child])
-            order.append(child)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for index in order:
+            for child in nodes[index].get("children", ()):
+                worlds[child] = worlds[index] @ local_matrix(nodes[child])
+                order.append(child)
     return worlds
 
 
@@ -106,7 +110,8 @@ class Rigid:
 def rigid_of(world_from_node: Matrix) -> Rigid | None:
     """Return the transform taken apart; None when it is singular or sheared, so that no rectangle stays one."""
     linear = world_from_node[:3, :3]
-    lengths = np.linalg.norm(linear, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(linear, axis=0)
     if not np.isfinite(lengths).all() or lengths.min() < 1e-12:
         return None
     axes = linear / lengths

@@ -626,3 +626,13 @@ def one_triangle_of_a_hundred_thousand_vertices_in_many_nodes() -> bytes:
 
 
 edited("a_hundred_scenes", Rule.SHAPE_COUNT, plain_box, lambda body: body["scenes"].extend([{"nodes": [0]}] * 100))
+
+
+@refused_by(Rule.BUDGET_EXTENT)
+def scales_that_multiply_to_infinity() -> bytes:
+    maker = plain_box()
+    child = 0
+    for _ in range(12):
+        child = maker.node(root=False, children=[child], scale=[1e38] * 3)
+    maker.json["scenes"] = [{"nodes": [child]}]
+    return maker.glb()

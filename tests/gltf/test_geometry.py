@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from openslot_gltf import SceneGeometry, add_slot, read_document, scene_geometry, scene_slots, triangles_around
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import SlotTerms
 from tests.gltf.build import (
     INDICES,
@@ -22,6 +23,7 @@ from tests.gltf.build import (
     room,
     spinning_box,
 )
+from tests.gltf.hostile import HOSTILE
 from tests.gltf.khronos import shared_models
 
 QUAD = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]]
@@ -106,6 +108,21 @@ def test_a_skinned_mesh_stands_where_its_joints_are_whatever_its_own_node_says()
     found = geometry(maker)
     assert found.vertices.min(axis=0).tolist() == pytest.approx([0.3, 0.0, -0.2])
     assert found.vertices.max(axis=0).tolist() == pytest.approx([0.7, 2.0, 0.2])
+
+
+def test_a_mirrored_skin_keeps_its_front_faces() -> None:
+    maker = bending_tower()
+    maker.json["nodes"][3]["scale"] = [-1, 1, 1]
+    found = geometry(maker)
+    outwards = found.vertices[found.triangles].mean(axis=1) - found.vertices.mean(axis=0)
+    assert (np.einsum("mi,mi->m", normals(found), outwards) > 0).all()
+
+
+def test_a_scene_beyond_all_numbers_is_refused() -> None:
+    document = read_document(HOSTILE["scales_that_multiply_to_infinity"].data())
+    with pytest.raises(OpenSlotError) as caught:
+        scene_geometry(document)
+    assert caught.value.code is Code.GEOMETRY_INVALID
 
 
 @pytest.mark.parametrize("quantized", [False, True])

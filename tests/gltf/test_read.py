@@ -1,6 +1,8 @@
 import base64
 import json
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,17 @@ def test_centimetres_and_heavy_files_are_said_and_accepted() -> None:
     maker.json["meshes"][0]["primitives"] *= 5
     codes = [finding.code for finding in check(maker.glb()).findings]
     assert codes == [Rule.BUDGET_DRAWS_ADVISED, Rule.UNITS_CENTIMETRES]
+
+
+def test_a_reader_imports_nothing_once_it_runs_so_that_a_sandbox_may_forbid_files() -> None:
+    program = (
+        "import sys; from openslot_gltf import check; before = set(sys.modules);"
+        "assert all([check(bytes.fromhex(line)).accepted for line in sys.stdin.read().split()]);"
+        "sys.exit(str(set(sys.modules) - before) if set(sys.modules) != before else 0)"
+    )
+    files = "\n".join(make().glb().hex() for make in HONEST.values())
+    run = subprocess.run([sys.executable, "-c", program], input=files, text=True, capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_findings_are_bounded_and_the_refusal_is_among_them() -> None:
