@@ -84,7 +84,7 @@ def _node_parts(document: Document, elements: Elements, index: int, worlds: dict
         if "skin" in node:
             matrices = world_from_mesh_by_joint(document, elements, node["skin"], worlds)
             placed = blended(matrices, *joint_influences(primitive, elements), positions)
-            mirrored = 2 * np.count_nonzero(np.linalg.det(matrices[:, :3, :3]) < 0) > len(matrices)
+            mirrored = bool(2 * np.count_nonzero(np.linalg.det(matrices[:, :3, :3]) < 0) > len(matrices))
             yield _Part(placed, triangles[:, ::-1] if mirrored else triangles, *looks, index)
             continue
         for world_from_mesh in instances(node, elements, worlds[index]):
