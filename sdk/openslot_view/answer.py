@@ -1,0 +1,63 @@
+"""The reference answers to the conformance vectors of visibility and exposure: plain values in, plain values out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.profiles import profile
+from openslot_view.cameras import Cameras, Depth
+from openslot_view.gates import Gates
+from openslot_view.occluders import Occluders
+from openslot_view.surfaces import Surfaces
+from openslot_view.trace import replay
+from openslot_view.visibility import measure
+
+__all__ = ["answer"]
+
+FIGURES = ("visible_fraction", "on_screen_fraction", "coverage", "angle_deg", "screen_angle_deg")
+
+
+def answer(area: str, given: Any, backend: str = "numpy") -> dict[str, Any]:
+    """Return `{"ok": value}` or `{"code": code}` for one vector of `area`, which is visibility or exposure."""
+    try:
+        return {"ok": AREAS[area](given, backend)}
+    except OpenSlotError as error:
+        return {"code": error.code.value}
+    except (KeyError, TypeError):
+        return {"code": Code.INVALID.value}
+
+
+def _visibility(given: Mapping[str, Any], backend: str) -> dict[str, Any]:
+    gates = Gates.of(profile(given["profile"])) if "profile" in given else None
+    surfaces, occluders = _surfaces(**given["slot"]), _occluders(**given.get("occluders", {}))
+    seen = measure(_cameras(**given["camera"]), surfaces, occluders, gates=gates, backend=backend)
+    figures = {name: float(getattr(seen, name)[0, 0]) for name in FIGURES}
+    return {**figures, "front_facing": bool(seen.front_facing[0, 0]), "why": int(seen.why[0, 0])}
+
+
+def _cameras(camera_from_world: Any, clip_from_camera: Any, viewport_px: Any, depth: str) -> Cameras:
+    names = {each.name.lower(): each for each in Depth}
+    if depth not in names:
+        raise OpenSlotError(Code.CAMERA_INVALID, f"{depth!r}", where="depth")
+    return Cameras([camera_from_world], [clip_from_camera], [viewport_px], names[depth])
+
+
+def _surfaces(
+    corners: Any = None, vertices: Any = None, triangles: Any = None, *, two_sided: bool = False, owner: int = -1
+) -> Surfaces:
+    if corners is not None:
+        return Surfaces.from_quads([corners], two_sided=two_sided, owner=owner)
+    return Surfaces.from_mesh(vertices, triangles, two_sided=two_sided, owner=owner)
+
+
+def _occluders(vertices: Any = (), triangles: Any = (), *, one_sided: Any = False, owner: Any = -1) -> Occluders | None:
+    return Occluders.build(vertices, triangles, one_sided=one_sided, owner=owner) if len(vertices) else None
+
+
+def _exposure(given: Mapping[str, Any], _backend: str) -> list[dict[str, Any]]:
+    return list(replay(given["lines"], profile(given["profile"])))
+
+
+AREAS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {"visibility": _visibility, "exposure": _exposure}
