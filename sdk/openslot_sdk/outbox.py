@@ -25,8 +25,8 @@ from openslot_spec.messages import ExposuresAck, ExposuresPut, Message
 
 __all__ = ["Counts", "Outbox"]
 
-MAX_HANDED_IN = 64
-"""Batches that wait for the disk, at the most; then events are dropped and counted."""
+MAX_HANDED_IN = 1_000
+"""Batches that wait for the disk, at the most (about as much as a spool holds); then they are dropped and counted."""
 TRY_AGAIN_S = 1.0
 FOR_GOOD = frozenset(
     {

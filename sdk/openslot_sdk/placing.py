@@ -40,7 +40,7 @@ T = TypeVar("T")
 Request = Callable[[Message], Awaitable[Message]]
 PULSE_S = 0.25
 PAUSE_S = 1.0
-"""After a request that was refused."""
+"""After a request that was refused, or a fetch that found nobody."""
 
 
 class Placing:
@@ -103,7 +103,8 @@ class Placing:
     async def settled(self) -> None:
         """Return when what was added last has been asked for and fetched, or there is no connection for it."""
         await self._settled.wait()
-        await asyncio.gather(*self._coming, return_exceptions=True)
+        if self._coming:
+            await asyncio.wait(self._coming)
 
     def push(self, message: Message) -> None:
         """Take a message that the server sent unasked."""
@@ -191,13 +192,16 @@ class Placing:
             task.add_done_callback(self._coming.pop)
 
     async def _bring(self, placement: Placement) -> None:
-        try:
-            path = await self._cache.get(placement.creative)
-        except OpenSlotError as error:
-            self._say(error)
-            self._wants.empty(_place(placement), self._now_ms())
-            return
-        self._change(placement, path)
+        while self._now_ms() < placement.expires_ms:
+            try:
+                self._change(placement, await self._cache.get(placement.creative))
+                return
+            except OpenSlotError as error:
+                self._say(error)
+                if error.code is not Code.SERVER_AWAY:
+                    break
+            await asyncio.sleep(PAUSE_S)
+        self._wants.empty(_place(placement), self._now_ms())
 
     def _revoke(self, sha256: str) -> None:
         for task, placement in self._coming.items():

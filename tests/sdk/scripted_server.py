@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from openslot_sdk.outside import Transport
 from openslot_spec.codec import MSGPACK
 from openslot_spec.creatives import CreativeRef
-from openslot_spec.errors import Code
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import EventKind, ExposureColumns, batch_digest
 from openslot_spec.limits import Limits
 from openslot_spec.messages import (
@@ -91,6 +91,8 @@ class ScriptedServer:
     unwanted: set[str] = field(default_factory=set)
     """Slots that nobody wants to fill."""
     fetched: list[str] = field(default_factory=list)
+    fetch_fails: int = 0
+    fetch_s: float = 0.0
     content: bytes = CREATIVE
     asked: list[PlacementsGet] = field(default_factory=list)
     placements: dict[bytes, Placement] = field(default_factory=dict)
@@ -112,6 +114,10 @@ class ScriptedServer:
 
     async def fetch(self, url: str) -> AsyncGenerator[bytes, None]:
         self.fetched.append(url)
+        if self.fetch_fails:
+            self.fetch_fails -= 1
+            raise OpenSlotError(Code.SERVER_AWAY, "scripted", where=url)
+        await asyncio.sleep(self.fetch_s)
         for start in range(0, len(self.content), 64):
             yield self.content[start : start + 64]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from openslot_sdk.audience import Audience
 from openslot_sdk.batches import batches, events_per_batch
-from openslot_sdk.meter import Look, Meter
+from openslot_sdk.meter import Look, Meter, Taken
+from openslot_sdk.views import Recorded
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import EventKind, ExposureColumns, WhyNot
@@ -19,6 +20,7 @@ from openslot_spec.limits import Limits
 from openslot_spec.messages import ExposuresPut, Placement
 from openslot_spec.slots import Pose, Slot
 from openslot_view import Camera, Occluders
+from openslot_view.exposure import Events
 
 START = 1_790_000_000_000
 EXPIRES = START + 600_000
@@ -242,6 +244,17 @@ def test_a_new_placement_ends_the_views_of_the_old_one() -> None:
     ]
 
 
+def test_the_tables_do_not_grow_with_every_placement() -> None:
+    meter = hung(board("east"))
+    for number in range(1, 300):
+        meter.place(placement("east", number), START + number)
+        meter.tick(START + number, {"you": Look(AWAY)})
+        meter.take()
+    (views,) = meter._views.values()
+    assert len(views._viewer) == 64
+    assert len(meter._tickets) == 1
+
+
 def test_an_expired_placement_ends_at_its_expiry() -> None:
     meter = meter_of(board("east"))
     meter.place(placement("east", expires=START + 500), START)
@@ -332,6 +345,14 @@ def test_batches_hold_all_events_in_order_and_no_more_than_allowed(viewers: int,
     assert read(parts) == read(whole)
     assert all(len(part.columns["kind"]) <= size for part in parts)
     assert len({part.batch for part in parts}) == len(parts)
+
+
+def test_a_view_of_days_is_reported_as_long_as_the_wire_can_say() -> None:
+    number, share = np.array([3]), np.array([0.5])
+    events = Events(number, number, number + START, number * 10**9, number * 10**9, share, share, share, number)
+    (put,) = batches([Taken(Recorded(events, number, number, number), (b"t",))], 10, START, lambda n: bytes(n))
+    columns = ExposureColumns.unpack(put.columns, tickets=1)
+    assert columns.continuous_ms == columns.cumulative_ms == 24 * 3600 * 1000
 
 
 def test_a_batch_of_the_longest_tickets_fits_the_frame() -> None:

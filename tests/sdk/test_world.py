@@ -230,6 +230,34 @@ def test_a_revoked_creative_leaves_every_slot_and_another_ad_is_asked_for(stage:
     assert world.stats.slots["west"].no_ad == {"no_demand": 1}
 
 
+def test_a_creative_that_is_revoked_on_its_way_is_never_shown(stage: Stage) -> None:
+    async def story() -> openslot.World:
+        stage.server.fetch_s = 20.0
+        async with stage.world() as world:
+            await world.load(board_scene("east"))
+            stage.server.unwanted = {"east"}
+            await stage.server.revoke(next(iter(stage.server.placements.values())).creative.sha256)
+            await look(world, 60, step_s=0.2)
+        return world
+
+    assert simulate(story()).stats.rendered == 0
+    assert stage.shown == []
+
+
+def test_a_creative_that_comes_slowly_is_waited_for(stage: Stage) -> None:
+    async def story() -> openslot.World:
+        stage.server.fetch_s, stage.server.fetch_fails = 20.0, 3
+        async with stage.world() as world:
+            await world.load(board_scene("east"))
+            assert stage.shown == []
+            await look(world, 40, step_s=0.2)
+        return world
+
+    world = simulate(story())
+    assert (world.stats.requests, world.stats.viewable) == (1, 1)
+    assert [error.code for error in stage.said] == [Code.SERVER_AWAY] * 3
+
+
 def test_a_board_is_never_empty_while_there_is_demand(stage: Stage) -> None:
     async def story() -> openslot.World:
         stage.server.placement_ms = 60_000
@@ -261,6 +289,20 @@ def test_an_ad_that_is_over_is_taken_down(stage: Stage) -> None:
     assert ends == [placement.expires_ms for placement in stage.server.placements.values()]
 
 
+def test_an_ad_that_was_over_before_the_first_tick_is_not_counted(stage: Stage) -> None:
+    async def story() -> openslot.World:
+        stage.server.placement_ms = 20_000
+        async with stage.world() as world:
+            await world.load(board_scene("east"))
+            stage.server.unwanted = {"east"}
+            await asyncio.sleep(30)
+            await look(world, 2)
+            assert world.ads == ()
+        return world
+
+    assert simulate(story()).stats.rendered == 0
+
+
 def test_a_slot_without_demand_is_asked_for_again_and_no_more_than_that(stage: Stage) -> None:
     async def story() -> openslot.World:
         stage.server.unwanted = {"east"}
@@ -278,8 +320,8 @@ def test_each_viewer_may_see_an_ad_of_their_own(stage: Stage) -> None:
     async def story() -> openslot.World:
         async with stage.world() as world:
             await world.load(board_scene("east", audience="per_viewer"))
-            for second in range(8):
-                names = ["a", "b"] if second < 5 else ["b"]
+            for second in range(12):
+                names = ["b"] if 5 <= second < 8 else ["a", "b"]
                 for _ in range(20):
                     world.tick(dict.fromkeys(names, LOOKING))
                     await asyncio.sleep(0.05)
