@@ -20,7 +20,7 @@ from openslot_server.storage.sqlite import SqliteStore, exclusive
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import MAX_FRAME_BYTES
 
-__all__ = ["Ready", "bind", "now_ms", "serve"]
+__all__ = ["Process", "Ready", "bind", "now_ms", "serve"]
 
 BACKLOG = 2_048
 GRACE_S = 5
@@ -49,7 +49,7 @@ def serve(settings: Settings, ready: Ready) -> None:
         server = Server(settings, store, now_ms, secrets.token_bytes)
         host, port = listener.getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        process = _Process(_config(server), server, lambda: ready(address, server.operator_key))
+        process = Process(server, lambda: ready(address, server.operator_key))
         process.run(sockets=[listener])
 
 
@@ -64,19 +64,21 @@ def bind(host: str, port: int) -> socket.socket:
         raise OpenSlotError(Code.CONFIG_INVALID, f"{host}:{port}: {error.strerror}", where="host") from None
 
 
-class _Process(uvicorn.Server):
+class Process(uvicorn.Server):
     """uvicorn's server, which says when it is ready, says `bye` before it closes sockets, and ends with success."""
 
-    def __init__(self, config: uvicorn.Config, server: Server, ready: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(self, server: Server, ready: Callable[[], None]) -> None:
+        super().__init__(_config(server))
         self._openslot = server
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
         await super().startup(sockets)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say `bye` to every world, then stop."""
         await self._openslot.stop()
         await super().shutdown(sockets)
 

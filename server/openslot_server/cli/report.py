@@ -9,13 +9,14 @@ from typing import Annotated
 
 import httpx2
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from openslot_server.cli.files import print_json
 from openslot_server.config import Settings
 from openslot_server.reports.queries import Dimension, Report, recount
-from openslot_server.reports.tables import csv_rows, table_rows
+from openslot_server.reports.tables import amount, csv_rows, table_rows, why_rows
 from openslot_server.storage.sqlite import reading
 from openslot_spec.errors import Code, OpenSlotError
 
@@ -42,7 +43,7 @@ def report(
     elif as_csv:
         csv.writer(sys.stdout).writerows(csv_rows(found))
     else:
-        _print_table(found)
+        _print_tables(found)
 
 
 def _recount(database: Path, by: Dimension) -> Report:
@@ -62,14 +63,23 @@ def _fetch(server: str, key: str, by: Dimension) -> Report:
     return Report.parse(body)
 
 
-def _print_table(found: Report) -> None:
+def _print_tables(found: Report) -> None:
+    console = Console()
     head, *rows = table_rows(found)
-    table = Table(
-        title=f"by {found.by.replace('_', ' ')} · ledger of {found.ledger_records} records", title_justify="left"
+    console.print(_table([*head[:-1], f"{head[-1]} {found.currency}"], rows))
+    if why := list(why_rows(found)):
+        console.print(_table(["why not", ""], why))
+    revenue, fee = amount(found.totals.revenue_micros), amount(found.totals.fee_micros)
+    console.print(
+        f"{revenue} {found.currency} to worlds, {fee} fee; recounted from a ledger of {found.ledger_records} records"
     )
-    for name in head:
-        is_text = name in ("world", "slot", "line item", "advertiser", "why not")
-        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
-    for number, row in enumerate(rows, start=1):
-        table.add_row(*row, end_section=number == len(rows) - 1)
-    Console().print(table)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
+    for index, name in enumerate(head):
+        is_figure = index > 0 and bool(name)
+        table.add_column(name, justify="right" if is_figure else "left", no_wrap=not index, overflow="fold")
+    for index, row in enumerate(rows, start=1):
+        table.add_row(*row, end_section=index == len(rows) - 1)
+    return table

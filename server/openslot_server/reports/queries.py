@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, cast
+from typing import Annotated, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Report(Record):
 
     by: Dimension
     currency: str
-    rows: tuple[ReportRow, ...]
+    rows: Annotated[tuple[ReportRow, ...], Field(strict=False)]
     totals: ReportRow
     ledger_records: int
     ledger_sha256: str

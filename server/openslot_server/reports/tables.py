@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from openslot_server.impressions.verdicts import CODES
@@ -9,7 +10,7 @@ from openslot_server.reports.queries import Dimension, Report, ReportRow
 from openslot_spec.exposures import WhyNot
 from openslot_spec.messages import NoAd
 
-__all__ = ["csv_rows", "money", "table_rows"]
+__all__ = ["amount", "csv_rows", "table_rows", "why_rows"]
 
 NAMES: dict[Dimension, tuple[str, ...]] = {
     "slot": ("world", "slot"),
@@ -38,26 +39,32 @@ def csv_rows(report: Report) -> Iterator[list[str | int]]:
 
 def table_rows(report: Report) -> Iterator[list[str]]:
     """Yield a header, the rows and the totals, for people."""
-    names = NAMES[report.by]
-    heads = ("requests", "filled", "rendered", "viewable", "free", "mean s", "spend", "revenue", "fee")
-    yield [*(name.replace("_", " ") for name in names), *heads, "why not"]
-    for row in report.rows:
-        yield [*(getattr(row, name) for name in names), *_figures(row, report.currency)]
-    yield ["total", *("" for _ in names[1:]), *_figures(report.totals, report.currency)]
+    counts = (name.removesuffix("_micros").replace("_exposure_ms", " s") for name in (*COUNTS, "spend_micros"))
+    yield [_name_of(report.by), *counts]
+    for row in (*report.rows, report.totals):
+        figures = [str(getattr(row, name)) for name in COUNTS[:-1]]
+        yield [_label(report, row), *figures, f"{row.mean_exposure_ms / 1000:.1f}", amount(row.spend_micros)]
 
 
-def money(micros: int, currency: str) -> str:
-    """Return an amount as people write it, exactly."""
+def why_rows(report: Report) -> Iterator[list[str]]:
+    """Yield who has something and what: slots without an ad, views that did not count, events that were refused."""
+    for row in (*report.rows, report.totals):
+        counts = Counter(row.no_ad) + Counter(row.funnel) + Counter(row.refused)
+        if counts:
+            said = (f"{count} {reason.replace('_', ' ')}" for reason, count in counts.most_common())
+            yield [_label(report, row), ", ".join(said)]
+
+
+def amount(micros: int) -> str:
+    """Return micros as people write money, exactly."""
     whole, rest = divmod(micros, 1_000_000)
-    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".") + f" {currency}"
+    digits = f"{rest:06d}".rstrip("0")
+    return f"{whole}.{digits:0<2}"
 
 
-def _figures(row: ReportRow, currency: str) -> list[str]:
-    counts = [str(getattr(row, name)) for name in COUNTS[:-1]]
-    why = {**row.funnel, **row.no_ad, **row.refused}
-    return [
-        *counts,
-        f"{row.mean_exposure_ms / 1000:.1f}",
-        *(money(getattr(row, name), currency) for name in MONEY),
-        " ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in why.items()),
-    ]
+def _name_of(by: Dimension) -> str:
+    return " / ".join(NAMES[by]).replace("_", " ")
+
+
+def _label(report: Report, row: ReportRow) -> str:
+    return "total" if row is report.totals else " / ".join(getattr(row, name) or "–" for name in NAMES[report.by])
