@@ -55,8 +55,9 @@ def test_the_board_is_unlit_fills_its_size_and_faces_ahead(name: str) -> None:
 
 
 @every_creative
-def test_products_stand_before_the_board_and_not_far_out(name: str) -> None:
+def test_products_stand_before_the_board_within_its_edges(name: str) -> None:
     corners = triangles(glb(name)).reshape(-1, 3)
+    assert (np.abs(corners[:, :2]).max(axis=0) <= np.array(creatives.CREATIVES[name].size) / 2 + 1e-6).all()
     assert corners[:, 2].min() == 0
     assert 0.05 < corners[:, 2].max() < 0.7
 
@@ -88,6 +89,14 @@ def test_one_creative_turns_without_end() -> None:
     (animation,) = document(glb("tern-globe"))["animations"]
     turns = array(glb("tern-globe"), animation["samplers"][0]["output"])
     assert abs(float(turns[0] @ turns[-1])) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_what_turns_never_dips_into_the_board() -> None:
+    parsed = document(glb("tern-globe"))
+    (globe,) = [node for node in parsed["nodes"] if node["name"] == "globe"]
+    (primitive,) = parsed["meshes"][globe["mesh"]]["primitives"]
+    corners = array(glb("tern-globe"), primitive["attributes"]["POSITION"])
+    assert np.hypot(corners[:, 0], corners[:, 2]).max() < globe["translation"][2]
 
 
 @every_creative

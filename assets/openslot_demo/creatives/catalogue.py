@@ -103,7 +103,7 @@ def _sunrise() -> tuple[bytes, tuple[Node, ...]]:
     canvas.text((0.063, 0.69), "Roasted at first light.", Lettering(0.072, "#ffffff"))
     canvas.pill((0.06, 0.85), "Find your corner", 0.115, "#fff1d6", "#7a2f3a")
     mug = _on_board(products.cup(band="#e4572e").turned(16, "x"), 0.47, -0.42, size=0.82, depth=0.22)
-    haze = products.steam().scaled(0.8).moved(0.47, 0.08, 0.12)
+    haze = products.steam().scaled(0.76).moved(0.47, 0.08, 0.12)
     return canvas.jpeg(), (_product("cup", mug), Node("steam", ((_SHEER, haze),)))
 
 
@@ -184,15 +184,15 @@ def _round_trip() -> tuple[bytes, tuple[Node, ...]]:
     ):
         canvas.disc((float(x), float(y)), float(r), "#e3f4fb")
     canvas.disc((0.5, 0.475), 0.26, "#8ff0e055", blur=0.05)
-    canvas.ring((0.5, 0.475), 0.272, 0.003, "#ffffff55")
+    canvas.ring((0.5, 0.475), 0.25, 0.003, "#ffffff55")
     canvas.text((0.5, 0.125), "TERN", Lettering(0.1, "#ffffff", weight=0.012, spacing=0.16, centred=True))
     canvas.text((0.5, 0.168), "AIRLINES", Lettering(0.03, "#bfe3ea", spacing=0.6, centred=True))
     canvas.text((0.5, 0.885), "Go round.", Lettering(0.085, "#ffffff", weight=0.006, centred=True))
     canvas.text((0.5, 0.945), "42 cities, one fare.", Lettering(0.036, "#d9f2ee", centred=True))
     turning = Turning(np.linspace(0.0, 16.0, 9), np.array([_about_y(math.radians(45 * k)) for k in range(9)]))
-    world = products.globe().scaled(0.46)
-    plane = products.aircraft().scaled(0.26).turned(18, "x").moved(0, 0.16, 0.25)
-    ball = Node("globe", ((_SOLID, join([world, plane])),), translation=(0.0, 0.05, 0.32), turning=turning)
+    world = products.globe().scaled(0.37)
+    plane = products.aircraft().scaled(0.24).turned(64, "x").moved(0, 0.1, 0.205)
+    ball = Node("globe", ((_SOLID, join([world, plane])),), translation=(0.0, 0.04, 0.29), turning=turning)
     return canvas.jpeg(), (ball,)
 
 

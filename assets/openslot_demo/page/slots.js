@@ -80,7 +80,7 @@ export class SlotView {
 }
 
 function outline([width, height]) {
-  const bar = Math.min(0.18, Math.max(0.03, 0.065 * Math.min(width, height)));
+  const bar = Math.min(0.16, Math.max(0.03, 0.052 * Math.min(width, height)));
   const x = width / 2, y = height / 2;
   const inner = [[-x, -y], [x, -y], [x, y], [-x, y]];
   const outer = [[-x - bar, -y - bar], [x + bar, -y - bar], [x + bar, y + bar], [-x - bar, y + bar]];

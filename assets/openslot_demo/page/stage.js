@@ -102,6 +102,7 @@ export class Stage {
     this.ride(false);
     const view = this.current;
     if (!view?.ready) return;
+    view.walkers.cones.visible = true;
     const { mood, box } = view;
     const middle = box.getCenter(new Vector3());
     const extent = box.getSize(new Vector3());
@@ -119,6 +120,7 @@ export class Stage {
     if (!slot) return;
     const away = Math.max(1.2, 1.5 * Math.max(slot.size[1], slot.size[0] / this.camera.aspect));
     const ahead = new Vector3(0.25, 0.08, 1).normalize().applyQuaternion(slot.root.quaternion);
+    this.current.walkers.cones.visible = false;
     this.controls.target.copy(slot.root.position);
     this.camera.position.copy(slot.root.position).addScaledVector(ahead, away);
     this.controls.update();

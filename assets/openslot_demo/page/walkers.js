@@ -66,7 +66,7 @@ function viewCone() {
   const { position } = cone.attributes;
   const colors = new Float32Array(position.count * 4);
   for (let at = 0; at < position.count; at += 1) {
-    colors.set([1, 0.93, 0.62, 0.75 * (1 + position.getZ(at) / CONE_M) ** 1.6], at * 4);
+    colors.set([1, 0.93, 0.62, 0.5 * (1 + position.getZ(at) / CONE_M) ** 1.6], at * 4);
   }
   return cone.setAttribute("color", new BufferAttribute(colors, 4)).translate(0, EYE_M, -0.1);
 }
