@@ -22,7 +22,7 @@ class Limits:
         vertices: vertices of what is drawn, instances and morph targets counted.
         side_px: the longest side of an image.
         pixels: all images together.
-        extent_m: the largest side of the content's box, animation included, and its distance from the origin.
+        extent_m: how far from the origin the content may reach, clips included.
         creative: lights, cameras and unknown extensions are stripped; False keeps them, as a scene's own.
         tolerated: rules that warn instead of refusing.
         poses: key times of all clips, each times the nodes and joints it has to place.
