@@ -118,7 +118,9 @@ def test_only_a_creative_that_fits_is_shown() -> None:
 
 
 def test_the_creative_whose_shape_fits_best_is_shown() -> None:
-    tall, square, wide = (creative(name, size=(width, 1.0, 0.1)) for name, width in (("t", 0.7), ("s", 1.1), ("w", 2.2)))
+    tall, square, wide = (
+        creative(name, size=(width, 1.0, 0.1)) for name, width in (("t", 0.7), ("s", 1.1), ("w", 2.2))
+    )
     for seed in range(10):
         first, *_ = rank(question(draw=bytes([seed])), [offer(creatives=(tall, square, wide))])
         assert first.creative == wide
