@@ -37,6 +37,7 @@ class Stage:
     said: list[OpenSlotError] = field(default_factory=list)
     shown: list[tuple[str, str | None]] = field(default_factory=list)
     made: int = 0
+    backend: str = "numpy"
 
     def world(self, key: str = KEY, show: bool = True) -> openslot.World:
         loop = asyncio.get_running_loop()
@@ -50,7 +51,7 @@ class Stage:
             aside=at_once,
         )
         settings = openslot.Settings(
-            on_problem=self.said.append, backend="numpy", cache=self.folder / "cache", outside=outside
+            on_problem=self.said.append, backend=self.backend, cache=self.folder / "cache", outside=outside
         )
         drawing = self._draw if show else None
         return openslot.World(SERVER, key=key, name="plaza", spool="plaza.spool", show=drawing, settings=settings)
@@ -429,6 +430,12 @@ def test_a_disk_that_fails_to_the_end_is_counted(stage: Stage) -> None:
     events = simulate(story()).stats.events
     assert events.spooled == 0
     assert events.dropped == {Code.STORAGE_FAILED: 3}
+
+
+def test_a_backend_that_is_not_there_is_said_and_numpy_serves(stage: Stage) -> None:
+    stage.backend = "abacus"
+    assert simulate(visit(stage)).stats.viewable == 1
+    assert ["abacus" in str(error) for error in stage.said] == [True]
 
 
 @pytest.mark.parametrize("server", ["", "127.0.0.1:8700", "ftp://ads.test", "ws://"])
