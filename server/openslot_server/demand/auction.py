@@ -17,7 +17,7 @@ from openslot_server.demand.orders import Offer
 from openslot_spec.messages import NoAd
 from openslot_spec.slots import Slot
 
-__all__ = ["Candidate", "Question", "Ranking", "rank"]
+__all__ = ["Candidate", "Question", "candidates", "why_not"]
 
 TIERS = ("S", "M", "L")
 REACHED = (NoAd.NO_DEMAND, NoAd.MEDIA_MISMATCH, NoAd.CATEGORY_BLOCKED, NoAd.FLOOR_NOT_MET)
@@ -43,39 +43,23 @@ class Candidate:
     creative: Creative
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """The eligible line items; `reason` says why there is none."""
+def candidates(question: Question, offers: Iterable[Offer]) -> Iterator[Candidate]:
+    """Yield who may have the slot, the best first; `offers` come with the highest price first.
 
-    question: Question
-    eligible: tuple[tuple[LineItem, tuple[Creative, ...]], ...]
-    reason: NoAd
-
-    def __iter__(self) -> Iterator[Candidate]:
-        """Yield candidates from the best on; equal bids are drawn only when their turn comes."""
-        draw = self.question.draw
-        by_price = sorted(self.eligible, key=lambda one: -one[0].cpm.micros)
-        for _, equals in groupby(by_price, key=lambda one: one[0].cpm.micros):
-            for line_item, creatives in sorted(equals, key=lambda one: _turn(draw, one[0])):
-                yield Candidate(line_item, self._choose(creatives))
-
-    def _choose(self, creatives: tuple[Creative, ...]) -> Creative:
-        """Return the creative whose shape fits the slot best; those that fit alike take turns."""
-        slot, draw = self.question.slot, self.question.draw
-        return min(creatives, key=lambda creative: (round(_misfit(creative, slot), 1), _draw(draw, creative.sha256)))
+    Offers are judged and equal bids are drawn only when their turn comes: a slot that is filled costs little.
+    """
+    for _, equals in groupby(offers, key=lambda offer: offer.line_item.cpm.micros):
+        judged = ((offer.line_item, _judge(question, offer)) for offer in equals)
+        eligible = [(line_item, allowed) for line_item, allowed in judged if not isinstance(allowed, NoAd)]
+        for line_item, allowed in sorted(eligible, key=lambda one: _turn(question.draw, one[0])):
+            yield Candidate(line_item, _choose(question, allowed))
 
 
-def rank(question: Question, offers: Iterable[Offer]) -> Ranking:
-    """Return who may have the slot."""
-    eligible: list[tuple[LineItem, tuple[Creative, ...]]] = []
-    furthest = NoAd.NO_DEMAND
-    for offer in offers:
-        verdict = _judge(question, offer)
-        if isinstance(verdict, NoAd):
-            furthest = max(furthest, verdict, key=REACHED.index)
-        else:
-            eligible.append((offer.line_item, verdict))
-    return Ranking(question, tuple(eligible), furthest)
+def why_not(question: Question, offers: Iterable[Offer]) -> NoAd:
+    """Return how far the best came, for a slot without a candidate."""
+    verdicts = (_judge(question, offer) for offer in offers)
+    reasons = (verdict for verdict in verdicts if isinstance(verdict, NoAd))
+    return max(reasons, key=REACHED.index, default=NoAd.NO_DEMAND)
 
 
 def _judge(question: Question, offer: Offer) -> tuple[Creative, ...] | NoAd:
@@ -108,6 +92,15 @@ def _fits(creative: Creative, slot: Slot, aspect_ratio_max: float) -> bool:
     if creative.animated and not accepts.animation:
         return False
     return slot.fit == "stretch" or _misfit(creative, slot) <= math.log(aspect_ratio_max) + 1e-9
+
+
+def _choose(question: Question, creatives: tuple[Creative, ...]) -> Creative:
+    """Return the creative whose shape fits the slot best; those that fit alike take turns."""
+
+    def order(creative: Creative) -> tuple[float, bytes]:
+        return round(_misfit(creative, question.slot), 1), _draw(question.draw, creative.sha256)
+
+    return min(creatives, key=order)
 
 
 def _misfit(creative: Creative, slot: Slot) -> float:

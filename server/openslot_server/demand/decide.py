@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 import msgpack
 
 from openslot_server.catalogue import Catalogue, Listed
-from openslot_server.demand.auction import Candidate, Question, rank
+from openslot_server.demand.auction import Candidate, Question, candidates, why_not
 from openslot_server.demand.budgets import Budgets
 from openslot_server.demand.orders import OrderBook
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Reserved
@@ -92,16 +92,17 @@ class Decider:
     def _fill(self, asked: _Asked, listed: Listed, placements: list[Placement], lots: list[Reserved]) -> Outcome:
         slot = listed.slot
         question = Question(asked.seat.world, slot, asked.now_ms, asked.id + slot.id.encode("ascii"))
-        ranking = rank(question, self.orders.offers())
+        offers = self.orders.offers()
         viewers = asked.request.viewers if slot.audience == "shared" else 1
-        for candidate in ranking:
+        candidate = None
+        for candidate in candidates(question, offers):
             lot = self._reserve(candidate, viewers, asked.now_ms)
             if lot is not None:
                 placement, outcome = self._place(asked, listed, candidate, lot)
                 placements.append(placement)
                 lots.append(lot)
                 return outcome
-        return Outcome(slot.id, NoAd.BUDGET_EXHAUSTED if ranking.eligible else ranking.reason)
+        return Outcome(slot.id, NoAd.BUDGET_EXHAUSTED if candidate else why_not(question, offers))
 
     def _reserve(self, candidate: Candidate, viewers: int, now_ms: int) -> Reserved | None:
         line_item = candidate.line_item

@@ -53,10 +53,14 @@ class OrderBook:
                     self.creatives[row.sha256] = Creative.model_validate_json(row.record)
 
     def offers(self) -> list[Offer]:
-        """Return what may run now, flights apart: active line items of active campaigns with a creative to show."""
+        """Return what may run now, flights apart, the highest price first.
+
+        These are the active line items of active campaigns that have a creative to show.
+        """
         if self._offers is None:
             found = (self._offer(line_item) for line_item in self.line_items.values())
-            self._offers = [offer for offer in found if offer is not None]
+            running = (offer for offer in found if offer is not None)
+            self._offers = sorted(running, key=lambda offer: -offer.line_item.cpm.micros)
         return self._offers
 
     def keep_campaign(self, campaign: Campaign, now_ms: int) -> CampaignRow:
