@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from openslot_sdk.outside import Transport
-from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.errors import SENTENCES, Code, OpenSlotError
 from openslot_spec.messages import Error, Message
 from openslot_spec.session import Received, Session
 
@@ -82,6 +82,7 @@ def refusal(error: Error) -> OpenSlotError:
     """Return what the other side refused."""
     code = code_of(error.code)
     detail = error.message if code.value == error.code else f"{error.code}: {error.message}"
+    detail = detail.replace(SENTENCES[code], "").strip(" .")  # the exception says that sentence itself
     return OpenSlotError(code, detail, where=error.where, retry_after_ms=error.retry_after_ms)
 
 

@@ -13,11 +13,11 @@ from openslot_sdk.link import LONGEST_BACKOFF_MS, Caller, Link, Listener, backof
 from openslot_sdk.outbox import MAX_HANDED_IN, Outbox
 from openslot_sdk.outside import Outside, Transport
 from openslot_sdk.spool import Spool
-from openslot_sdk.wire import Pace
-from openslot_spec.errors import Code, OpenSlotError
+from openslot_sdk.wire import Pace, refusal
+from openslot_spec.errors import SENTENCES, Code, OpenSlotError
 from openslot_spec.exposures import COLUMNS, ExposureColumns
 from openslot_spec.limits import Limits
-from openslot_spec.messages import ExposuresPut, Message, PlacementsRevoked, SlotsAck, SlotsRemove, Welcome
+from openslot_spec.messages import Error, ExposuresPut, Message, PlacementsRevoked, SlotsAck, SlotsRemove, Welcome
 from tests.sdk.scripted_disk import ScriptedDisk
 from tests.sdk.scripted_server import EPOCH_MS, KEY, Pipe, ScriptedServer
 from tests.sdk.simulated import at_once, outcome, simulate, until
@@ -146,6 +146,13 @@ def test_a_wrong_key_ends_the_matter_at_once() -> None:
             assert server.connections == 1
 
     simulate(story(), 7200)
+
+
+def test_a_refusal_is_read_once_and_an_unknown_one_by_its_name() -> None:
+    known = refusal(Error.of(Code.KEY_UNKNOWN, SENTENCES[Code.KEY_UNKNOWN]))
+    assert str(known).count("check the key") == 1
+    unknown = refusal(Error(code="wire.from_the_future", message="too new"))
+    assert (unknown.code, unknown.detail) == (Code.INTERNAL, "wire.from_the_future: too new")
 
 
 @pytest.mark.parametrize("known", [False, True])
