@@ -1,0 +1,170 @@
+"""`openslot bench visibility`: the measurement against its peers, in one process, as ratios of processor time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from time import process_time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_spec.profiles import profile
+from openslot_view.backends import choose
+from openslot_view.beams import Beams, cast
+from openslot_view.bench.peers import installed
+from openslot_view.bench.town import boards, foliage, town, walkers
+from openslot_view.cameras import Camera, Cameras
+from openslot_view.gates import Gates, facing, in_view
+from openslot_view.occluders import Occluders
+from openslot_view.surfaces import Surfaces
+from openslot_view.visibility import measure
+
+__all__ = ["run"]
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+Row = dict[str, Any]
+
+_SIZES = {"1k": 1_000, "6k": 5_800, "94k": 94_000, "1m": 980_000}
+_PEER_PAIRS = 200  # rays are slow: so many pairs are enough to know how slow
+_GATES = Gates.of(profile("iig-2.0-display"))
+
+
+def run(progress: Progress) -> tuple[dict[str, float], list[Row]]:
+    """Return figures by name and a table of who was measured on what; `progress` is told what is going on."""
+    ours = ["numpy", "numba"] if find_spec("numba") else ["numpy"]
+    table: list[Row] = []
+    for label, triangles in _SIZES.items():
+        progress(f"occlusion, {label} triangles")
+        table += _occlusion(label, triangles, [name for name in ours if label != "1m" or name == "numba"])
+    figures = _ratios(table)
+    progress("gated frustum stage")
+    figures |= _frustum(ours)
+    for name in ours:
+        progress(f"game client, {name}")
+        figures |= _client(name)
+    progress("foliage")
+    figures["foliage_10k_ms"] = _foliage(ours[-1])
+    return figures, table
+
+
+def _occlusion(label: str, triangles: int, ours: list[str]) -> list[Row]:
+    """Return a row per measurer: pairs a second, and its error against the exact union."""
+    surfaces, beams = _pairs()
+    vertices, indices = town(triangles)
+    occluders = Occluders.build(vertices, indices)
+    some = beams.take(np.random.default_rng(3).choice(len(beams), _PEER_PAIRS, replace=False))
+    # rays go to the whole board: compare boards that are on screen as a whole
+    whole = some.chart_area > 1 - 1e-9
+    rows, exact = [], choose("numpy").hidden(some, surfaces, occluders).chart
+    for name in ours:
+        backend = choose(name)
+        seconds = _best(lambda backend=backend: backend.hidden(beams, surfaces, occluders))  # type: ignore[misc]
+        error = np.abs(backend.hidden(some, surfaces, occluders).chart - exact)
+        rows.append(_row(label, name, len(beams) / seconds, error))
+    for name, make in installed().items() if label != "1m" else ():
+        share = make(vertices, indices, surfaces)
+        seconds = _best(lambda share=share: share(some), repeats=2)  # type: ignore[misc]
+        rows.append(_row(label, name, len(some) / seconds, np.abs(share(some) - exact)[whole]))
+    return rows
+
+
+def _row(label: str, name: str, rate: float, error: Floats) -> Row:
+    return {
+        "triangles": label,
+        "measurer": name,
+        "pairs_per_s": round(rate),
+        "error_mean": round(float(error.mean()), 6),
+        "error_max": round(float(error.max()), 6),
+        "used": _USED[name],
+    }
+
+
+_USED = {
+    "numpy": "exact union",
+    "numba": "exact union",
+    "embreex": "1,024 Sobol rays, OCCLUDED query",
+    "trimesh_embreex": "1,024 Sobol rays, first hit and distance",
+}
+
+
+def _ratios(table: list[Row]) -> dict[str, float]:
+    rate = {(row["measurer"], row["triangles"]): row["pairs_per_s"] for row in table}
+    wanted = [("numba", "embreex", "6k"), ("numba", "embreex", "94k"), ("numba", "trimesh_embreex", "94k")]
+    wanted += [("numpy", "trimesh_embreex", "6k"), ("numpy", "trimesh_embreex", "94k")]
+    figures = {
+        f"{ours}_over_{peer}_{size}": rate[ours, size] / rate[peer, size]
+        for ours, peer, size in wanted
+        if (ours, size) in rate and (peer, size) in rate
+    }
+    fastest = "numba" if ("numba", "1k") in rate else "numpy"
+    figures["growth_triangles_1k_to_100k"] = rate[fastest, "1k"] / rate[fastest, "94k"]
+    return figures
+
+
+def _frustum(ours: list[str]) -> dict[str, float]:
+    """Return the gated stage's rate over that of the plain matrix product it cannot do without, nothing in the way."""
+    cameras, surfaces, nothing = walkers(1000), boards(1000), Occluders.none()
+    planes, centre = cameras.planes.reshape(-1, 4).copy(), np.ones((4, 1000))
+    product = _best(lambda: planes @ centre)
+    seconds = {
+        name: _best(lambda name=name: measure(cameras, surfaces, nothing, gates=_GATES, backend=name))  # type: ignore[misc]
+        for name in ours
+    }
+    figures = {
+        "frustum_pairs_numpy_over_gemm": product / seconds["numpy"],
+        "frustum_numpy_pairs_per_s": 1e6 / seconds["numpy"],
+    }
+    if "numba" in seconds:
+        figures["frustum_numba_over_numpy"] = seconds["numpy"] / seconds["numba"]
+    return figures
+
+
+def _client(name: str) -> dict[str, float]:
+    """Return mean and p99 of a frame's cost: 1 viewer, 200 boards, 100k triangles, a sixth of the pairs a frame."""
+    surfaces = boards(200)
+    parts = [Surfaces.from_quads(surfaces.corners[begin::6]) for begin in range(6)]
+    occluders = Occluders.build(*town(100_000))
+    path = walkers(240)
+    spent = []
+    for frame in range(len(path)):
+        viewer = slice(frame, frame + 1)
+        begin = process_time()
+        camera = Cameras(
+            path.camera_from_world[viewer], path.clip_from_camera[viewer], path.viewport_px[viewer], path.depth[viewer]
+        )
+        measure(camera, parts[frame % 6], occluders, gates=_GATES, backend=name)
+        spent.append(process_time() - begin)
+    warm = np.array(spent[12:]) * 1e3
+    prefix = "client" if name == "numba" else "client_numpy"
+    return {
+        f"{prefix}_mean_ms_per_frame": float(warm.mean()),
+        f"{prefix}_p99_ms_per_frame": float(np.quantile(warm, 0.99)),
+    }
+
+
+def _foliage(name: str) -> float:
+    """Return the milliseconds of one board behind 10,000 leaves."""
+    corners = [(-2.0, 0.0, 0.0), (2.0, 0.0, 0.0), (2.0, 3.0, 0.0), (-2.0, 3.0, 0.0)]
+    surfaces, occluders = Surfaces.from_quads([corners]), Occluders.build(*foliage(10_000))
+    cameras = Cameras.stack([Camera.perspective((0.0, 1.5, 10.0), target=(0.0, 1.5, 0.0))])
+    return 1e3 * _best(lambda: measure(cameras, surfaces, occluders, backend=name))
+
+
+def _pairs() -> tuple[Surfaces, Beams]:
+    cameras, surfaces = walkers(100), boards(300)
+    viewer, surface = np.nonzero(in_view(cameras, surfaces) & (facing(cameras, surfaces).sight > 0))
+    return surfaces, cast(cameras, surfaces, viewer, surface)
+
+
+def _best(work: Callable[[], object], repeats: int = 3) -> float:
+    """Return the least processor seconds of `repeats` runs after one to warm up."""
+    work()
+    spent = []
+    for _ in range(repeats):
+        begin = process_time()
+        work()
+        spent.append(process_time() - begin)
+    return min(spent)
