@@ -38,8 +38,7 @@ def main(
         sys.stdout.write(json.dumps({**live.plain(), "report": live.report}) + "\n")
     else:
         print_report(live)
-    agreement = live.plain()["agreement"]
-    sys.exit(not agreement["agree"])
+    sys.exit(not live.agrees)
 
 
 if __name__ == "__main__":

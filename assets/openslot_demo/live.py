@@ -31,6 +31,7 @@ class LiveWorld:
                 {**slot, **FRESH, **rows.get(slot["id"], {}), **shown.get(slot["id"], {})} for slot in self.slots
             ],
             "walkers": self.told.get("walkers", []),
+            "stats": self.told.get("stats", {}),
         }
 
 
@@ -62,15 +63,21 @@ class Live:
     report: dict[str, Any] = field(default_factory=dict)
     """The server's report, as last fetched."""
 
+    def counted(self, event: Literal["rendered", "viewable"]) -> tuple[int, int]:
+        """Return how many of these events the worlds' SDKs counted, and how many the ledger has."""
+        sdk = sum(world.told.get("stats", {}).get(event, 0) for world in self.worlds.values())
+        return sdk, self.report.get("totals", {}).get(event, 0)
+
     @property
-    def sdk_viewable(self) -> int:
-        """Views that the worlds' SDKs counted as viewable."""
-        return sum(world.told.get("stats", {}).get("viewable", 0) for world in self.worlds.values())
+    def agrees(self) -> bool:
+        """Whether both sides counted the same."""
+        return all(sdk == ledger for sdk, ledger in (self.counted("rendered"), self.counted("viewable")))
 
     def plain(self) -> dict[str, Any]:
         """Return the state as the page reads it."""
         totals = self.report.get("totals", {})
-        viewable = totals.get("viewable", 0)
+        sdk_viewable, ledger_viewable = self.counted("viewable")
+        sdk_rendered, ledger_rendered = self.counted("rendered")
         return {
             "phase": self.phase,
             "elapsed_s": round(self.elapsed_s, 1),
@@ -81,9 +88,11 @@ class Live:
             "totals": {**totals, "currency": self.report.get("currency", "USD")},
             "funnel": totals.get("funnel", {}),
             "agreement": {
-                "sdk_viewable": self.sdk_viewable,
-                "ledger_viewable": viewable,
-                "agree": self.sdk_viewable == viewable,
+                "sdk_rendered": sdk_rendered,
+                "ledger_rendered": ledger_rendered,
+                "sdk_viewable": sdk_viewable,
+                "ledger_viewable": ledger_viewable,
+                "agree": sdk_viewable == ledger_viewable,
             },
         }
 

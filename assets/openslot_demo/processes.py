@@ -20,6 +20,7 @@ __all__ = ["ServerProcess", "WorldProcess"]
 SETTINGS = {"OPENSLOT_PLACEMENT_MS": "8000", "OPENSLOT_SETTLE_GRACE_MS": "15000"}
 """Boards change often, so that a short demo shows it."""
 START_S = 30.0
+STARTS = 3
 STOP_S = 10.0
 LINE_BYTES = 4 * 1024 * 1024
 
@@ -44,22 +45,35 @@ class ServerProcess:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Return once the server is ready; raises `OpenSlotError(SERVER_AWAY)` with what it said if it does not."""
+        """Return once the server is ready; raises `OpenSlotError(SERVER_AWAY)` with what it said if it does not start.
+
+        A server that is killed while it starts is started again.
+        """
+        for _ in range(STARTS):
+            process = await self._spawn()
+            assert process.stdout is not None  # noqa: S101  PIPE was asked for
+            with contextlib.suppress(TimeoutError):
+                line = await asyncio.wait_for(process.stdout.readline(), START_S)
+                if line:
+                    self.port = int(json.loads(line)["ready"].rsplit(":", 1)[1])
+                    return
+            if process.returncode is None and not process.stdout.at_eof():
+                await self.kill()
+                break
+            if await process.wait() >= 0:
+                break
+        said = (self.folder / "server.log").read_text("utf-8", "replace")[-500:]
+        raise OpenSlotError(Code.SERVER_AWAY, f"it did not start: {said.strip()}")
+
+    async def _spawn(self) -> Process:
         command = [sys.executable, "-m", "openslot_server", "serve", "--json", "--port", str(self.port)]
         command += ["--database", str(self.folder / "openslot.db")]
         environment = {**os.environ, "OPENSLOT_OPERATOR_KEY": self.operator_key, **SETTINGS}
-        log = (self.folder / "server.log").open("ab")
-        with log:
+        with (self.folder / "server.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=DEVNULL, stdout=PIPE, stderr=log, env=environment
             )
-        assert self._process.stdout is not None  # noqa: S101  PIPE was asked for
-        try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), START_S)
-            self.port = int(json.loads(line)["ready"].rsplit(":", 1)[1])
-        except (TimeoutError, ValueError, KeyError) as error:
-            said = (self.folder / "server.log").read_text("utf-8", "replace")[-500:]
-            raise OpenSlotError(Code.SERVER_AWAY, f"it did not start: {said.strip()}") from error
+        return self._process
 
     async def kill(self) -> None:
         """Kill the server as a power cut would."""

@@ -74,11 +74,11 @@ def print_report(live: Live) -> None:
     totals = live.report.get("totals", {})
     console.print(_slots(live.report.get("rows", []), totals))
     console.print(_funnel(totals.get("funnel", {}), totals.get("viewable", 0)))
-    sdk, ledger = live.sdk_viewable, totals.get("viewable", 0)
-    if sdk == ledger:
-        console.print(f"[green]The SDK counted {sdk} viewable impressions, the ledger {ledger}: they agree.[/green]")
-    else:
-        console.print(f"[red]The SDK counted {sdk} viewable impressions, the ledger {ledger}: they do not agree.[/red]")
+    (sdk, ledger), verdict = live.counted("viewable"), "agree" if live.agrees else "do not agree"
+    colour = "green" if live.agrees else "red"
+    console.print(
+        f"\n[{colour}]The SDKs counted {sdk} viewable impressions, the ledger {ledger}: they {verdict}.[/{colour}]"
+    )
 
 
 def money(micros: int, currency: str = "USD") -> str:

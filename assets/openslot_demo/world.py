@@ -11,6 +11,7 @@ import json
 import math
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ import openslot_sdk as openslot
 from openslot_demo.walkers import Sight, Walker, crowd
 from openslot_demo.worlds import NAMES, WalkGraph, free_paths, waypoints
 from openslot_gltf import read_document, scene_geometry
+from openslot_sdk.stats import EventStats
 from openslot_spec.errors import exit_code
 from openslot_spec.exposures import WhyNot
 from openslot_view.surfaces import Surfaces
@@ -52,7 +54,7 @@ class Town:
         return {
             "walkers": [_walker(name, walker) for name, walker in self.walkers.items()],
             "slots": {slot: self._slot(slot, on_screen[slot], counted[slot]) for slot in self.world.slots},
-            "stats": _stats(self.world.stats),
+            "stats": _stats(self.world.stats, self.world.stats.events),
         }
 
     def _watchers(self) -> tuple[Counter[str], Counter[str]]:
@@ -90,8 +92,7 @@ def _walker(name: str, walker: Walker) -> dict[str, Any]:
     return {"id": name, "x": x, "y": y, "z": z, "yaw_deg": round(yaw, 1)}
 
 
-def _stats(stats: openslot.Stats) -> dict[str, Any]:
-    events = stats.events
+def _stats(stats: openslot.Stats, events: EventStats) -> dict[str, Any]:
     return {
         "requests": stats.requests,
         "filled": stats.filled,
@@ -102,6 +103,16 @@ def _stats(stats: openslot.Stats) -> dict[str, Any]:
         "dropped": sum(events.dropped.values()),
         "refused": dict(events.refused),
     }
+
+
+def _sum(first: EventStats, later: EventStats) -> EventStats:
+    """Return what became of the events of `first`, some of which were delivered later."""
+    return replace(
+        first,
+        acknowledged=first.acknowledged + later.acknowledged,
+        accepted=first.accepted + later.accepted,
+        refused=Counter(first.refused) + Counter(later.refused),
+    )
 
 
 async def live(world: openslot.World, scene: Path, walkers: int, seed: int) -> None:
@@ -151,7 +162,8 @@ async def run(world: openslot.World, again: openslot.World, scene: Path, walkers
     if events.acknowledged < events.spooled:
         async with again:
             await _delivered(again)
-    _tell({"walkers": [], "slots": {}, "stats": _stats(world.stats)})
+        events = _sum(events, again.stats.events)
+    _tell({"walkers": [], "slots": {}, "stats": _stats(world.stats, events)})
 
 
 async def _delivered(world: openslot.World) -> None:
