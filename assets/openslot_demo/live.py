@@ -20,9 +20,12 @@ class LiveWorld:
     """Static: id, name, size, position, rotation."""
     told: dict[str, Any] = field(default_factory=dict)
 
-    def plain(self, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        """Return the page's view; `rows` are the ledger's figures by slot."""
-        shown = self.told.get("slots", {})
+    def plain(self, rows: dict[str, dict[str, Any]], titles: dict[str, str]) -> dict[str, Any]:
+        """Return the page's view; `rows` are the ledger's figures by slot, `titles` the creatives' by sha-256."""
+        shown = {
+            slot: {**state, "creative": titles.get(state.get("creative", ""), "")}
+            for slot, state in self.told.get("slots", {}).items()
+        }
         return {
             "name": self.name,
             "title": self.title,
@@ -60,6 +63,8 @@ class Live:
     server_up: bool = False
     message: str = ""
     worlds: dict[str, LiveWorld] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    """Creatives' titles by sha-256."""
     report: dict[str, Any] = field(default_factory=dict)
     """The server's report, as last fetched."""
 
@@ -84,7 +89,7 @@ class Live:
             "seconds": self.seconds,
             "server": "up" if self.server_up else "down",
             "message": self.message,
-            "worlds": [world.plain(self._rows(world.name)) for world in self.worlds.values()],
+            "worlds": [world.plain(self._rows(world.name), self.titles) for world in self.worlds.values()],
             "totals": {**totals, "currency": self.report.get("currency", "USD")},
             "funnel": totals.get("funnel", {}),
             "agreement": {

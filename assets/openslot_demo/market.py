@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
 from openslot_demo.creatives import ADVERTISERS, CREATIVES, build_creative
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Market"]
+__all__ = ["Market", "Uploaded"]
 
 DAY_MS = 24 * 3600 * 1000
 TIMEOUT_S = 20.0
@@ -24,6 +24,13 @@ TERMS: dict[str, tuple[tuple[str, int, int], ...]] = {
 price runs dry first; after it three equal bids take turns."""
 
 
+class Uploaded(NamedTuple):
+    """A creative that the gate approved."""
+
+    title: str
+    data: bytes
+
+
 @dataclass
 class Market:
     """A client of one server with an operator's key."""
@@ -31,9 +38,9 @@ class Market:
     url: str
     operator_key: str
 
-    async def open(self) -> dict[str, bytes]:
-        """Open the advertisers' accounts, upload, and book; return the creatives' bytes by sha-256."""
-        uploaded: dict[str, bytes] = {}
+    async def open(self) -> dict[str, Uploaded]:
+        """Open the advertisers' accounts, upload, and book; return the creatives by sha-256."""
+        uploaded: dict[str, Uploaded] = {}
         for name in ADVERTISERS:
             account = name.lower().replace(" ", "-")
             key = (await self._call("POST", "/v1/advertisers", json={"id": account}))["key"]
@@ -51,7 +58,7 @@ class Market:
         report: dict[str, Any] = await self._call("GET", "/v1/reports")
         return report
 
-    async def _upload(self, advertiser: str, key: str) -> dict[str, bytes]:
+    async def _upload(self, advertiser: str, key: str) -> dict[str, Uploaded]:
         mine = {}
         for name, creative in CREATIVES.items():
             if creative.advertiser != advertiser:
@@ -60,7 +67,7 @@ class Market:
             data = build_creative(name)
             headers = {"content-type": "model/gltf-binary"}
             answer = await self._call("POST", "/v1/creatives", key=key, params=said, content=data, headers=headers)
-            mine[answer["creative"]["sha256"]] = data
+            mine[answer["creative"]["sha256"]] = Uploaded(creative.title, data)
         return mine
 
     async def _book(self, advertiser: str, key: str, creatives: list[str]) -> None:

@@ -136,7 +136,8 @@ async def demo(options: Options, progress: Progress) -> Live:
         progress.say("three advertisers upload their creatives and book")
         creatives = await market.open()
         live = _live(options, scenes)
-        page = PageServer(page_app(live, scenes, creatives), listener)
+        live.titles = {sha256: creative.title for sha256, creative in creatives.items()}
+        page = PageServer(page_app(live, scenes, {sha256: each.data for sha256, each in creatives.items()}), listener)
         page.start()
         stack.push_async_callback(page.stop)
         running = Demo(options, folder, scenes, live, server, market, progress)

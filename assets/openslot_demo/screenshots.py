@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from openslot_demo.page.screenshots import Shot, browser, take
 from openslot_demo.web import bound
@@ -18,7 +19,7 @@ START_S = 60.0
 WALK_S = 14.0
 """Long enough for every state of a slot to show."""
 SHOTS = {
-    "plaza": Shot("plaza"),
+    "plaza": Shot("plaza", settle_ms=300),
     "gallery": Shot("gallery", dark=True),
     "arcade": Shot("arcade", dark=True),
     "phone": Shot("gallery", size=(420, 900)),
@@ -31,6 +32,7 @@ def main() -> None:
     with _demo() as url, browser() as chromium:
         time.sleep(WALK_S)
         for name, shot in SHOTS.items():
+            _wait(f"{url}state", lambda state: bool(state["agreement"]["agree"]))
             path = take(url, folder / f"{name}.png", shot, chromium=chromium)
             sys.stdout.write(f"{path}: {path.stat().st_size >> 10} KiB\n")
 
@@ -43,21 +45,21 @@ def _demo() -> Iterator[str]:
     command = [sys.executable, "-m", "openslot_demo", "--seconds", "600", "--no-browser", "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603  our own module
     try:
-        _wait(f"http://127.0.0.1:{port}/state")
+        _wait(f"http://127.0.0.1:{port}/state", lambda state: state["phase"] == "walking")
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait(url: str) -> None:
+def _wait(url: str, ready: Callable[[dict[str, Any]], bool]) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:  # noqa: S310  this machine
-            if json.load(answer)["phase"] == "walking":
+            if ready(json.load(answer)):
                 return
-        time.sleep(0.5)
-    raise TimeoutError(f"the demo did not start within {START_S:.0f} s")
+        time.sleep(0.2)
+    raise TimeoutError(f"{url} was not ready within {START_S:.0f} s")
 
 
 if __name__ == "__main__":

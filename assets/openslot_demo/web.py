@@ -27,7 +27,7 @@ __all__ = ["PageServer", "bound", "page_app"]
 
 PAGE = Path(__file__).parent / "page"
 UPDATE_S = 0.2
-POLICY = "default-src 'self'; img-src 'self' blob: data:; connect-src 'self' blob: data:"
+POLICY = "default-src 'self'"
 
 
 def page_app(live: Live, scenes: Mapping[str, bytes], creatives: Mapping[str, bytes]) -> Starlette:
