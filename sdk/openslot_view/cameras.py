@@ -7,9 +7,10 @@ origin measures like one at it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,9 +69,9 @@ class Camera:
         return cls(camera_from_world, _perspective(fov_y_deg, viewport_px, near, far), viewport_px)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Cameras:
-    """v cameras as a structure of arrays; validated, with what the measurement derives from them.
+    """v cameras as a structure of arrays, validated; what the measurement needs from them is derived when asked for.
 
     Args:
         camera_from_world: (v, 4, 4); may mirror or scale.
@@ -78,21 +79,13 @@ class Cameras:
         viewport_px: (v, 2).
         depth: (v,) of `Depth`, or one for all.
 
-    Raises `CAMERA_INVALID` that names the camera and the field. `eye` (v, 3) is in world metres; for an orthographic
-    camera it is only the origin of the relative coordinates. `toward` (v, 3) is the unit direction from the screen to
-    the viewer. `planes` (v, 6, 4) are near, far, left, right, bottom, top in eye-relative world metres, inside ≥ 0;
-    `clip_from_eye` (v, 4, 4) takes eye-relative points to clip space.
+    Raises `CAMERA_INVALID` that names the field and the camera.
     """
 
     camera_from_world: Floats
     clip_from_camera: Floats
     viewport_px: Floats
     depth: NDArray[np.uint8]
-    eye: Floats = field(init=False, repr=False)
-    toward: Floats = field(init=False, repr=False)
-    orthographic: NDArray[np.bool_] = field(init=False, repr=False)
-    clip_from_eye: Floats = field(init=False, repr=False)
-    planes: Floats = field(init=False, repr=False)
 
     def __init__(
         self,
@@ -102,18 +95,17 @@ class Cameras:
         depth: ArrayLike = Depth.MINUS_ONE_TO_ONE,
     ) -> None:
         count = len(np.atleast_1d(np.asarray(camera_from_world)))
-        view = _matrices(camera_from_world, count, "camera_from_world")
-        projection = _matrices(clip_from_camera, count, "clip_from_camera")
+        view = _finite(camera_from_world, (count, 4, 4), "camera_from_world")
+        projection = _finite(clip_from_camera, (count, 4, 4), "clip_from_camera")
         viewport = _finite(viewport_px, (count, 2), "viewport_px")
-        for name, value in (
-            ("camera_from_world", view),
-            ("clip_from_camera", projection),
-            ("viewport_px", viewport),
-            ("depth", _depths(depth, count)),
-        ):
-            object.__setattr__(self, name, value)
+        _refuse(np.any(view[:, 3] != (0, 0, 0, 1), axis=1), "camera_from_world", "last row is not 0 0 0 1")
+        _refuse(_singular(view[:, :3, :3]), "camera_from_world", "singular")
+        _refuse(_singular(projection), "clip_from_camera", "singular")
         _refuse(np.any(viewport <= 0, axis=1), "viewport_px", "not positive")
-        self._derive()
+        object.__setattr__(self, "camera_from_world", view)
+        object.__setattr__(self, "clip_from_camera", projection)
+        object.__setattr__(self, "viewport_px", viewport)
+        object.__setattr__(self, "depth", _depths(depth, count))
 
     @classmethod
     def stack(cls, cameras: Sequence[Camera]) -> Self:
@@ -126,31 +118,64 @@ class Cameras:
             np.array([camera.depth for camera in cameras], np.uint8),
         )
 
+    def take(self, rows: NDArray[Any] | slice) -> Cameras:
+        """Return the cameras of `rows`."""
+        return Cameras(
+            self.camera_from_world[rows], self.clip_from_camera[rows], self.viewport_px[rows], self.depth[rows]
+        )
+
     def __len__(self) -> int:
         return len(self.camera_from_world)
 
-    def _derive(self) -> None:
-        centre = _projection_centre(self.clip_from_camera)
+    @property
+    def eye(self) -> Floats:
+        """Return the eyes (v, 3), world metres; of an orthographic camera only the origin of relative coordinates."""
+        return self._derived.eye
+
+    @property
+    def toward(self) -> Floats:
+        """Return the unit directions (v, 3) from the screens to the viewers."""
+        return self._derived.toward
+
+    @property
+    def orthographic(self) -> NDArray[np.bool_]:
+        """Return which cameras have a direction instead of an eye (v,)."""
+        return self._derived.orthographic
+
+    @property
+    def clip_from_eye(self) -> Floats:
+        """Return the matrices (v, 4, 4) from eye-relative world metres to clip space."""
+        return self._derived.clip_from_eye
+
+    @property
+    def planes(self) -> Floats:
+        """Return near, far, left, right, bottom, top (v, 6, 4) on eye-relative world metres, inside ≥ 0."""
+        return self._derived.planes
+
+    @cached_property
+    def _derived(self) -> _Derived:
+        # rows x, y and w send one homogeneous point to 0: the eye, or at infinity the direction of view
+        centre = np.linalg.inv(self.clip_from_camera)[:, :, 2]
         orthographic = np.abs(centre[:, 3]) <= _SINGULAR * np.abs(centre).max(axis=1, initial=0)
-        eye_camera = np.zeros((len(self), 3))
-        eye_camera[~orthographic] = centre[~orthographic, :3] / centre[~orthographic, 3:]
-        turn = self.camera_from_world[:, :3, :3]
+        eye_camera = np.where(orthographic[:, None], 0.0, centre[:, :3])
+        eye_camera /= np.where(orthographic, 1.0, centre[:, 3])[:, None]
         shift = eye_camera - self.camera_from_world[:, :3, 3]
-        eye = np.linalg.solve(turn, shift[..., None])[..., 0] if len(self) else np.zeros((0, 3))
+        eye = (np.linalg.inv(self.camera_from_world[:, :3, :3]) @ shift[..., None])[..., 0]
         camera_from_eye = self.camera_from_world.copy()
         camera_from_eye[:, :3, 3] = eye_camera
         clip_from_eye = self.clip_from_camera @ camera_from_eye
         # the eye maps to x = y = w = 0 by its definition; rounding must not say otherwise
         clip_from_eye[np.ix_(~orthographic, [0, 1, 3], [3])] = 0.0
         planes = _planes(clip_from_eye, self.depth)
-        for name, value in (
-            ("orthographic", orthographic),
-            ("eye", eye),
-            ("clip_from_eye", clip_from_eye),
-            ("planes", planes),
-            ("toward", _toward(clip_from_eye, planes, orthographic)),
-        ):
-            object.__setattr__(self, name, value)
+        return _Derived(eye, _toward(clip_from_eye, planes, orthographic), orthographic, clip_from_eye, planes)
+
+
+class _Derived(NamedTuple):
+    eye: Floats
+    toward: Floats
+    orthographic: NDArray[np.bool_]
+    clip_from_eye: Floats
+    planes: Floats
 
 
 def rotation_matrix(quaternion: Floats) -> Floats:
@@ -162,16 +187,6 @@ def rotation_matrix(quaternion: Floats) -> Floats:
         (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
     )
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-
-
-def _projection_centre(clip_from_camera: Floats) -> Floats:
-    """Return (v, 4): the homogeneous camera-space point that rows x, y and w all send to 0.
-
-    It is the eye of a perspective projection and, at infinity, the direction of an orthographic one.
-    """
-    rows = clip_from_camera[:, [0, 1, 3]]
-    minors = [np.linalg.det(np.delete(rows, column, axis=2)) * (-1.0) ** column for column in range(4)]
-    return np.stack(minors, axis=1)
 
 
 def _planes(clip_from_eye: Floats, depth: NDArray[np.uint8]) -> Floats:
@@ -193,9 +208,7 @@ def _toward(clip_from_eye: Floats, planes: Floats, orthographic: NDArray[np.bool
     across = np.cross(clip_from_eye[:, 0, :3], clip_from_eye[:, 1, :3])
     deeper = np.sign(np.sum(across * planes[:, 0, :3], axis=1, keepdims=True))
     ahead[orthographic] = (across * deeper)[orthographic]
-    length = np.linalg.norm(ahead, axis=1, keepdims=True)
-    _refuse(length[:, 0] == 0, "clip_from_camera", "has no direction of view")
-    return np.asarray(-ahead / length)
+    return np.asarray(-ahead / np.linalg.norm(ahead, axis=1, keepdims=True))
 
 
 def _looking(direction: Floats) -> Floats:
@@ -225,16 +238,10 @@ def _perspective(fov_y_deg: float, viewport_px: tuple[float, float], near: float
     return matrix
 
 
-def _matrices(values: ArrayLike, count: int, where: str) -> Floats:
-    matrices = _finite(values, (count, 4, 4), where)
-    lengths = np.linalg.norm(matrices, axis=2, keepdims=True)
-    normal = matrices / np.where(lengths > 0, lengths, 1.0)
-    if where == "camera_from_world":
-        _refuse(np.any(matrices[:, 3] != (0, 0, 0, 1), axis=1), where, "last row is not 0 0 0 1")
-        lengths = np.linalg.norm(matrices[:, :3, :3], axis=2, keepdims=True)
-        normal = matrices[:, :3, :3] / np.where(lengths > 0, lengths, 1.0)
-    _refuse(~(np.abs(np.linalg.det(normal)) > _SINGULAR), where, "singular")
-    return matrices
+def _singular(matrices: Floats) -> NDArray[np.bool_]:
+    """Return which matrices have no inverse worth the name, whatever the lengths of their rows."""
+    lengths = np.sqrt(np.einsum("nij,nij->ni", matrices, matrices))
+    return np.asarray(~(np.abs(np.linalg.det(matrices)) > _SINGULAR * lengths.prod(axis=1)))
 
 
 def _depths(values: ArrayLike, count: int) -> NDArray[np.uint8]:

@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from openslot_spec.exposures import EventKind, WhyNot
 from openslot_spec.profiles import Profile
 from openslot_view.gates import Gates
+from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
-from openslot_view.visibility import Visibility
 
 __all__ = ["Events", "Exposures", "Samples"]
 

@@ -28,7 +28,7 @@ _DEGENERATE = 1e-9  # area over the square of the longer edge
 _LARGEST = 1e12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Surfaces:
     """s surfaces of f facets, as a structure of arrays in world metres.
 
@@ -140,6 +140,13 @@ class Surfaces:
             np.concatenate([part.two_sided for part in parts]),
             np.concatenate([part.owner for part in parts]),
         )
+
+    def one(self, index: int) -> Self:
+        """Return surface `index` alone."""
+        facets = slice(int(self.start[index]), int(self.start[index + 1]))
+        count = np.array([0, self.start[index + 1] - self.start[index]])
+        rows = slice(index, index + 1)
+        return type(self)(self.corners[facets], self.sides[facets], count, self.two_sided[rows], self.owner[rows])
 
     def __len__(self) -> int:
         return len(self.start) - 1

@@ -6,12 +6,12 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Protocol
 
-import numpy as np
-
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_view.beams import Beams, cast
+from openslot_view.beams import Beams
 from openslot_view.cameras import Camera, Cameras
+from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
+from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas
 
@@ -26,6 +26,10 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """Return the name to choose it by."""
+        ...
+
+    def look(self, cameras: Cameras, surfaces: Surfaces, occluders: Occluders, gates: Gates | None) -> Visibility:
+        """Return what every camera sees of every surface, as `openslot_view.measure`."""
         ...
 
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
@@ -60,8 +64,7 @@ def warm_up() -> Backend:
     square = Surfaces.from_quads([[(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)]])
     occluders = Occluders.build([(0, 0, 1), (1, 0, 1), (0, 1, 1)], [(0, 1, 2)])
     cameras = Cameras.stack([Camera.perspective((0.0, 0.0, 5.0))])
-    first = np.zeros(1, np.int64)
-    backend.hidden(cast(cameras, square, first, first), square, occluders)
+    backend.look(cameras, square, occluders, None)
     return backend
 
 

@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
+from openslot_view.cameras import Cameras
+from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders, TriangleSet
+from openslot_view.pairs import look
+from openslot_view.seen import Visibility
 from openslot_view.shadows import Candidates, Shadows, candidates, throw
 from openslot_view.spans import span_areas
 from openslot_view.surfaces import Surfaces
@@ -30,6 +34,10 @@ class PlainBackend:
     """Works everywhere; the reference for the others."""
 
     name: str = "numpy"
+
+    def look(self, cameras: Cameras, surfaces: Surfaces, occluders: Occluders, gates: Gates | None) -> Visibility:
+        """Return what every camera sees of every surface, as `openslot_view.measure`."""
+        return look(cameras, surfaces, gates, lambda beams: self.hidden(beams, surfaces, occluders))
 
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
         """Return the areas of each beam's on-screen part that occluders hide."""

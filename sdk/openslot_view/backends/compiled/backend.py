@@ -1,4 +1,4 @@
-"""The numba backend: one beam after another through the kernels."""
+"""The numba backend: one pair after another through the kernels."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, collect, total
-from openslot_view.backends.compiled.kernel import BEAM, BODY, NODE, ROOM, TRIANGLE, Mesh, Record, kernel
-from openslot_view.backends.compiled.tree import build, larger_last
+from openslot_spec.exposures import WhyNot
+from openslot_view import pairs
+from openslot_view.backends.compiled.collect import HIDDEN, OVERFLOW, total
+from openslot_view.backends.compiled.kernel import ROOM, SEEN, Mesh, kernel
+from openslot_view.backends.compiled.look import look, walk
+from openslot_view.backends.compiled.prepare import beam_rows, gate_row, mesh, surface_rows
 from openslot_view.beams import Beams, quartered
+from openslot_view.cameras import Cameras
+from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders, TriangleSet
+from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas
 
@@ -19,27 +25,47 @@ __all__ = ["CompiledBackend"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.void]
+Meshes = tuple[Mesh, Mesh, Mesh]
 
 
 class CompiledBackend:
-    """Exact unions up to 1,024 shadows, 256 rows above; one thread at a time, the GIL released."""
+    """Exact unions up to 1,024 shadows, 256 rows above; one thread at a time, the GIL released.
+
+    Triangles and surfaces are put in order when first met and remembered as long as their owner keeps them.
+    """
 
     name = "numba"
 
     def __init__(self) -> None:
         self._room = np.zeros(1, ROOM)
         self._meshes: WeakKeyDictionary[TriangleSet, Mesh] = WeakKeyDictionary()
+        self._surfaces: WeakKeyDictionary[Surfaces, tuple[Rows, Rows]] = WeakKeyDictionary()
+
+    def look(self, cameras: Cameras, surfaces: Surfaces, occluders: Occluders, gates: Gates | None) -> Visibility:
+        """Return what every camera sees of every surface, as `openslot_view.measure`."""
+        seen = np.zeros((len(cameras), len(surfaces)), SEEN)
+        views = (cameras.camera_from_world, cameras.clip_from_camera, cameras.depth)
+        rows = self._surfaces.get(surfaces)
+        if rows is None:
+            rows = self._surfaces[surfaces] = surface_rows(surfaces)
+        look(views, rows, self._scene(surfaces, occluders), gate_row(gates)[0], self._room[0], seen)
+        found = Visibility(
+            seen["visible"],
+            seen["on_screen"],
+            seen["coverage"],
+            np.clip(seen["sight"], -1.0, 1.0),
+            np.clip(seen["screen"], -1.0, 1.0),
+            seen["measured"] > 0,
+            seen["why"].astype(np.uint8),
+        )
+        for viewer, surface in np.argwhere(found.why == WhyNot.UNMEASURABLE):
+            self._in_parts(found, cameras, surfaces, occluders, gates, (int(viewer), int(surface)))
+        return found
 
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
         """Return the areas of each beam's on-screen part that occluders hide."""
-        first, second = len(occluders.static), len(occluders.static) + len(occluders.dynamic)
-        meshes = (
-            self._mesh(occluders.static),
-            self._mesh(occluders.dynamic)._replace(offset=first),
-            self._mesh(surfaces.own)._replace(offset=second),
-        )
         areas = np.empty((len(beams), 2))
-        states = _all_hidden(meshes, _rows(beams, surfaces), self._room, areas)
+        states = _all_hidden(self._scene(surfaces, occluders), beam_rows(beams, surfaces), self._room[0], areas)
         crowded = np.nonzero(states == OVERFLOW)[0]
         if crowded.size:
             parts, whole = quartered(beams.take(crowded))
@@ -48,76 +74,46 @@ class CompiledBackend:
             areas[crowded, 1] = np.bincount(whole, again.screen, crowded.size)
         return Areas(areas[:, 0].copy(), areas[:, 1].copy())
 
+    def _scene(self, surfaces: Surfaces, occluders: Occluders) -> Meshes:
+        first, second = len(occluders.static), len(occluders.static) + len(occluders.dynamic)
+        return (
+            self._mesh(occluders.static),
+            self._mesh(occluders.dynamic)._replace(offset=first),
+            self._mesh(surfaces.own)._replace(offset=second),
+        )
+
     def _mesh(self, triangles: TriangleSet) -> Mesh:
-        mesh = self._meshes.get(triangles)
-        if mesh is None:
-            mesh = self._meshes[triangles] = _prepared(triangles)
-        return mesh
+        found = self._meshes.get(triangles)
+        if found is None:
+            found = self._meshes[triangles] = mesh(triangles)
+        return found
 
-
-def _prepared(triangles: TriangleSet) -> Mesh:
-    """Return the triangles in the order of a tree of their own."""
-    if not len(triangles):
-        return Mesh(np.zeros(0, TRIANGLE), np.zeros(0, NODE), np.zeros(0, BODY), 0)
-    low, high, first, size, order = build(triangles.corners.min(axis=1), triangles.corners.max(axis=1))
-    larger_last(low, high, first, size, np.linalg.norm(triangles.normal[order], axis=1))
-    rank = np.empty(len(order) + 1, np.int32)
-    rank[order], rank[-1] = np.arange(len(order)), -1  # −1 reads the last
-    bodies = triangles.bodies
-    return Mesh(
-        _filled(
-            TRIANGLE,
-            corners=triangles.corners[order],
-            normal=triangles.normal[order],
-            neighbour=rank[triangles.neighbour[order]],
-            body=bodies.body[order],
-            owner=triangles.owner[order],
-            one_sided=triangles.one_sided[order],
-        ),
-        _filled(NODE, low=low, high=high, first=first, size=size),
-        _filled(BODY, low=bodies.low, high=bodies.high),
-        0,
-    )
-
-
-def _rows(beams: Beams, surfaces: Surfaces) -> Rows:
-    surface = surfaces.surface[beams.facet]
-    plain = ("eye", "toward", "orthographic", "forms", "sides", "screen", "chart_area", "screen_area")
-    rows = _filled(BEAM, **{name: getattr(beams, name) for name in plain}, owner=surfaces.owner[surface])
-    rows["surface"] = surface
-    width = beams.outline.shape[1]
-    rows["borders"][:, :width], rows["outline"][:, :width] = beams.borders, beams.outline
-    return rows
-
-
-def _filled(kind: np.dtype[np.void], **fields: NDArray[np.generic]) -> Rows:
-    rows = np.zeros(len(next(iter(fields.values()))), kind)
-    for name, values in fields.items():
-        rows[name] = values
-    return rows
+    def _in_parts(
+        self,
+        found: Visibility,
+        cameras: Cameras,
+        surfaces: Surfaces,
+        occluders: Occluders,
+        gates: Gates | None,
+        pair: tuple[int, int],
+    ) -> None:
+        """Write the answer of a pair that has more shadows than the room holds."""
+        one = surfaces.one(pair[1])
+        camera = cameras.take(slice(pair[0], pair[0] + 1))
+        again = pairs.look(camera, one, gates, lambda beams: self.hidden(beams, one, occluders))
+        for name in ("visible_fraction", "coverage", "why"):
+            getattr(found, name)[pair] = getattr(again, name)[0, 0]
 
 
 @kernel
-def _all_hidden(meshes: tuple[Mesh, Mesh, Mesh], beams: Rows, rooms: Rows, areas: Floats) -> NDArray[np.uint8]:
+def _all_hidden(meshes: Meshes, beams: Rows, room: np.void, areas: Floats) -> NDArray[np.uint8]:
     """Write the hidden chart and screen area of every beam to `areas` (n, 2); return how each beam stands (n,)."""
     states = np.zeros(len(beams), np.uint8)
-    room = rooms[0]
     for p in range(len(beams)):
         beam = beams[p]
-        shadows, states[p] = _walk(meshes, beam, room)
+        shadows, states[p] = walk(meshes, beam, room)
         chart, seen = beam.chart_area, beam.screen_area
         if states[p] != HIDDEN:
             chart, seen = total(beam, shadows, room)
         areas[p, 0], areas[p, 1] = min(max(chart, 0.0), beam.chart_area), min(seen, beam.screen_area)
     return states
-
-
-@kernel
-def _walk(meshes: tuple[Mesh, Mesh, Mesh], beam: Record, room: Record) -> tuple[int, int]:
-    static, dynamic, own = meshes
-    shadows, state = collect(static, beam, False, 0, room)  # noqa: FBT003 - compiled
-    if state == OPEN and len(dynamic.triangles):
-        shadows, state = collect(dynamic, beam, False, shadows, room)  # noqa: FBT003
-    if state == OPEN and len(own.triangles):
-        shadows, state = collect(own, beam, True, shadows, room)  # noqa: FBT003
-    return shadows, state

@@ -60,8 +60,76 @@ NODE = np.dtype([("low", np.float64, (3,)), ("high", np.float64, (3,)), ("first"
 
 BODY = np.dtype([("low", np.float64, (3,)), ("high", np.float64, (3,))])
 
+CAMERA = np.dtype(
+    [
+        ("eye", np.float64, (3,)),
+        ("toward", np.float64, (3,)),
+        ("orthographic", np.int64),
+        ("clip", np.float64, (4, 4)),
+        ("planes", np.float64, (6, 4)),
+    ]
+)
+"""As `Cameras` derives them: `clip` is clip_from_eye."""
+
+SURFACE = np.dtype(
+    [
+        ("centre", np.float64, (3,)),
+        ("facing", np.float64, (3,)),
+        ("radius", np.float64),
+        ("two_sided", np.int64),
+        ("owner", np.int64),
+        ("number", np.int64),
+        ("first", np.int64),
+        ("last", np.int64),
+    ]
+)
+"""Its facets are `first` … `last` − 1."""
+
+FACET = np.dtype(
+    [
+        ("corners", np.float64, (4, 3)),
+        ("outline", np.float64, (4, 2)),
+        ("sides", np.int64),
+        ("edge_u", np.float64, (3,)),
+        ("edge_v", np.float64, (3,)),
+        ("dual_u", np.float64, (3,)),
+        ("dual_v", np.float64, (3,)),
+        ("normal", np.float64, (3,)),
+        ("share", np.float64),
+    ]
+)
+"""`share` is the part of the whole surface that the chart's unit square is."""
+
+GATES = np.dtype(
+    [
+        ("visible_fraction_min", np.float64),
+        ("coverage_min", np.float64),
+        ("angle_max_deg", np.float64),
+        ("angle_inclusive", np.int64),
+        ("by_screen", np.int64),
+        ("ask_all", np.int64),
+    ]
+)
+"""`ask_all`: occluders are asked whatever the gates say."""
+
+SEEN = np.dtype(
+    [
+        ("visible", np.float64),
+        ("on_screen", np.float64),
+        ("coverage", np.float64),
+        ("sight", np.float64),
+        ("screen", np.float64),
+        ("measured", np.int32),
+        ("why", np.int32),
+    ]
+)
+"""One pair of `Visibility`; the angles as cosines."""
+
 ROOM = np.dtype(
     [
+        ("camera", CAMERA),
+        ("beam", BEAM),
+        ("outline", np.float64, (2, 16, 8)),
         ("work", np.float64, (2, 24, 7)),
         ("planes", np.float64, (16, 4)),
         ("stack", np.int32, (256,)),
