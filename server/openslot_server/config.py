@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from openslot_spec.errors import Code, OpenSlotError
@@ -49,6 +49,14 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     """In a variable: as JSON."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("limits")
+    @classmethod
+    def _within_the_protocol(cls, limits: Limits) -> Limits:
+        for name, most in Limits().model_dump().items():
+            if getattr(limits, name) > most:
+                raise ValueError(f"{name} is above the protocol's {most}")
+        return limits
 
     @property
     def library(self) -> Path:

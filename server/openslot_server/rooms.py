@@ -30,6 +30,7 @@ from openslot_server.storage.store import (
     SlotRow,
     TicketKeyRow,
 )
+from openslot_spec.limits import Limits
 
 __all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
 
@@ -38,8 +39,9 @@ Entropy = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """Every room's state."""
+    """Every room's state, and the limits that all of them keep."""
 
+    limits: Limits
     sessions: Sessions
     catalogue: Catalogue
     orders: OrderBook
@@ -79,6 +81,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     catalogue = Catalogue(settings.limits.slots_per_world, settings.currency, reader.load(SlotRow))
     policy = Policy(settings.skew_ms, settings.late_ms, settings.platform_fee_ppm)
     rooms = Rooms(
+        limits=settings.limits,
         sessions=Sessions(reader.load(SessionRow)),
         catalogue=catalogue,
         orders=orders,

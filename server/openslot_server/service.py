@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from openslot_server.allowance import check_allowance
 from openslot_server.rooms import Rooms
 from openslot_server.sessions import Seat
 from openslot_server.storage.store import Row
@@ -30,6 +31,7 @@ HANDLERS: dict[type[Message], Handler] = {
 def answer(rooms: Rooms, seat: Seat, message: Message, now_ms: int) -> Answer:
     """Return the answer to a request; a refusal is one too."""
     try:
+        check_allowance(message, rooms.limits)
         return HANDLERS[type(message)](rooms, seat, message, now_ms)
     except OpenSlotError as error:
         return Error.of(error.code, error.detail or str(error), error.where, error.retry_after_ms), ()

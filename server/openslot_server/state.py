@@ -54,6 +54,7 @@ class Server:
         self.store = store
         self.clock = clock
         self.listeners: set[Listener] = set()
+        self._is_broken = False
         self._entropy = entropy
         with store.read() as reader:
             rows, self.operator_key = first_rows(reader, settings, clock(), entropy)
@@ -64,9 +65,24 @@ class Server:
         self._keys_read_ms = clock()
 
     def answer(self, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
-        """Return the answer to a world's request, and when it may be sent."""
-        reply, rows = answer(self.rooms, seat, message, self.clock())
+        """Return the answer to a world's request, and when it may be sent.
+
+        Raises:
+            OpenSlotError: `INTERNAL` once an answer failed in a way nobody foresaw: what is in memory may then be half
+                changed, so nothing is answered until a restart reads what is on disk.
+        """
+        self._require_sound()
+        try:
+            reply, rows = answer(self.rooms, seat, message, self.clock())
+        except Exception:
+            self._is_broken = True
+            raise
         return reply, self.store.commit(rows)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether requests can be answered and made durable; if not, only a restart helps."""
+        return not (self._is_broken or self.store.failed)
 
     async def take_seat(self, world: str, resume: str | None) -> tuple[Seat, bool]:
         """Return a world's session, and whether it is the earlier one."""
@@ -206,7 +222,12 @@ class Server:
         with self.store.read() as reader:
             return list(reader.load(KeyRow))
 
+    def _require_sound(self) -> None:
+        if self._is_broken:
+            raise OpenSlotError(Code.INTERNAL, "restart the server")
+
     async def _commit(self, rows: Sequence[Row]) -> None:
+        self._require_sound()
         await asyncio.wrap_future(self.store.commit(rows))
 
     def _name(self, prefix: str) -> str:

@@ -40,6 +40,7 @@ def test_creatives_are_kept_beside_the_database_unless_said_otherwise() -> None:
         ("platform_fee_ppm = 1000001", "platform_fee_ppm"),
         ("operator_key = 'letmein'", "operator_key"),
         ("[limits]\nframe_bytes = 0", "limits.frame_bytes"),
+        ("[limits]\nevents_per_batch = 10001", "limits"),
         ("port = ", "openslot.toml"),
         ("currency = 'dollars'", "currency"),
     ],

@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from openslot_server import state
+from openslot_server.http import protocols
 from openslot_server.keys import new_key
 from openslot_server.run import now_ms
 from openslot_server.storage.sqlite import SqliteStore
@@ -284,6 +285,45 @@ async def test_a_batch_that_could_not_be_made_durable_is_not_acknowledged(tmp_pa
         assert (await served.server.report(OPERATOR, "slot")).totals.viewable == 0
         ack = await world.ask(viewable(ticket, now_ms()))
         assert (ack.accepted, ack.repeated) == (1, False)
+
+
+async def test_an_answer_that_fails_unforeseen_ends_all_answers_until_a_restart(
+    served: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("books")
+
+    async with served.world() as first, served.world() as second:
+        await first.with_slot()
+        await second.ready()
+        monkeypatch.setattr(served.server.rooms.catalogue, "find", fail)
+        await first.say(PlacementsGet(slots=("north",)))
+        assert await first.refusal() == ("wire.internal", 1011)
+        monkeypatch.undo()
+        await second.say(PlacementsGet(slots=("north",)))
+        assert await second.refusal() == ("wire.internal", 1011)
+        async with httpx2.AsyncClient(base_url=served.address) as client:
+            assert (await client.get("/readyz")).status_code == 503
+
+
+async def test_one_connection_too_many_is_not_let_in(tmp_path: Path) -> None:
+    async with live(tmp_path, connections=1) as served, served.world() as world:
+        await world.ready()
+        with pytest.raises(InvalidStatus) as refused:
+            await served.world().__aenter__()
+        assert refused.value.response.status_code == 429
+
+
+async def test_half_a_request_head_is_cut_after_the_deadline(served: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "HEADER_DEADLINE_S", 0.1)
+    host, port = served.address.removeprefix("http://").split(":")
+    for sent in (b"", b"GET /healthz HTTP/1.1\r\nHost: x", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he"):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 200") == (b"\r\n\r\n" in sent)
+        writer.close()
 
 
 async def test_a_client_without_a_subprotocol_is_not_let_in(served: Live) -> None:

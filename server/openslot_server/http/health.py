@@ -27,7 +27,7 @@ async def _alive(_: Request) -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    if request.app.state.server.store.failed:
+    if not request.app.state.server.healthy:
         return refusal(OpenSlotError(Code.STORAGE_FAILED, "restart the server"))
     return JSONResponse({"status": "ok"})
 

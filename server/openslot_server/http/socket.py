@@ -53,8 +53,11 @@ async def socket(websocket: WebSocket) -> None:
         error = OpenSlotError(Code.UNSUPPORTED_VERSION, "offer " + " or ".join(SUBPROTOCOLS), where="subprotocol")
         await websocket.send_denial_response(refusal(error))
         return
-    await websocket.accept(subprotocol=codec.name)
     state = websocket.app.state
+    if len(state.server.listeners) >= state.server.settings.connections:
+        await websocket.send_denial_response(refusal(OpenSlotError(Code.RATE_LIMITED, "too many connections")))
+        return
+    await websocket.accept(subprotocol=codec.name)
     await Connection(websocket, codec, state.server, state.metrics).run()
 
 
@@ -66,7 +69,9 @@ class Connection:
         self._server = server
         self._metrics = metrics
         self._session = Session("server", codec)
-        self._outbound = Outbound(self._send_frame, server.settings.outbound_bytes)
+        self._limits = server.settings.limits
+        in_flight = self._limits.batches_in_flight
+        self._outbound = Outbound(self._send_frame, server.settings.outbound_bytes, undurable=in_flight)
         self._stopping = asyncio.Event()
         self._gone = asyncio.Event()
 
@@ -138,14 +143,16 @@ class Connection:
         principal = await self._server.authenticate(hello.key)
         principal.require_account("world", hello.world)
         seat, resumed = await self._server.take_seat(hello.world, hello.resume)
-        limits, now_ms = self._server.settings.limits, self._server.clock()
-        welcome = Welcome(version="1", session=seat.session, resumed=resumed, server_time_ms=now_ms, limits=limits)
+        now_ms = self._server.clock()
+        welcome = Welcome(
+            version="1", session=seat.session, resumed=resumed, server_time_ms=now_ms, limits=self._limits
+        )
         self._send(welcome, received.id)
         return seat
 
     async def _serve(self, seat: Seat) -> None:
         """The main path: a frame comes in, is answered by one room, and the answer leaves once it is durable."""
-        bucket = Bucket(self._server.settings.limits.messages_per_second, self._server.clock())
+        bucket = Bucket(self._limits.messages_per_second, self._server.clock())
         while (received := await self._next()) is not None:
             if isinstance(received.body, Bye):
                 return
@@ -157,7 +164,7 @@ class Connection:
                 await asyncio.sleep(wait_ms / 1000)  # a flood is read no faster than it is allowed
                 continue
             reply, durable = self._server.answer(seat, received.body)
-            self._outbound.put(self._encode(reply, received.id), after=durable)
+            await self._outbound.put_after(self._encode(reply, received.id), durable)
 
     async def _next(self) -> Received | None:
         """Return the next message that is legal and valid, or None when the world is gone."""
@@ -206,7 +213,10 @@ class Connection:
             raise OpenSlotError(
                 Code.MALFORMED, f"{self._session.codec.name} takes {'text' if text else 'binary'} frames"
             )
-        return event["text"].encode() if text else bytes(event["bytes"])
+        data = event["text"].encode() if text else bytes(event["bytes"])
+        if len(data) > self._limits.frame_bytes:
+            raise OpenSlotError(Code.FRAME_TOO_LARGE, f"{len(data)} bytes, at most {self._limits.frame_bytes}")
+        return data
 
     async def _send_frame(self, data: bytes) -> None:
         with suppress(WebSocketDisconnect):  # the reader notices, and what was not acknowledged is sent again
