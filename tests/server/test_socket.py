@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from openslot_server import state
 from openslot_server.http import protocols
+from openslot_server.http.socket import CLOSE_CODES
 from openslot_server.keys import new_key
 from openslot_server.run import now_ms
 from openslot_server.storage.sqlite import SqliteStore
@@ -342,3 +344,13 @@ async def test_the_figures_for_the_operator_count_what_happened(served: Live) ->
             text = (await client.get("/metrics")).text
     assert "openslot_connections 1.0" in text
     assert 'openslot_placements_total{outcome="no_demand"} 1.0' in text
+
+
+def test_close_codes_are_those_of_the_protocol() -> None:
+    prose = (Path(__file__).resolve().parents[2] / "spec" / "protocol.md").read_text("utf-8")
+    table = re.findall(r"^\| (\d{4}) \| (.*) \|$", prose, re.MULTILINE)
+    written = {name: int(code) for code, said in table for name in re.findall(r"`([a-z]+\.[a-z_]+)`", said)}
+    for code, number in CLOSE_CODES.items():
+        if code in written:
+            assert written.pop(code) == number
+    assert written == {}
