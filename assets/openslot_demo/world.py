@@ -19,13 +19,14 @@ import numpy as np
 import typer
 
 import openslot_sdk as openslot
-from openslot_demo.walkers import Sight, Walker, crowd
-from openslot_demo.worlds import NAMES, WalkGraph, free_paths, waypoints
+from openslot_demo.worlds import NAMES, waypoints
 from openslot_gltf import read_document, scene_geometry
 from openslot_sdk.stats import EventStats
 from openslot_spec.errors import exit_code
 from openslot_spec.exposures import WhyNot
 from openslot_view.surfaces import Surfaces
+from openslot_view.walkers import Sight, Walker, crowd
+from openslot_view.walkways import WalkGraph, free_paths
 
 TICK_S = 0.1
 TELL_S = 0.2

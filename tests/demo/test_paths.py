@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from openslot_demo import worlds
 from openslot_demo.worlds.mesh import Mesh, join
-from openslot_demo.worlds.paths import WalkGraph, free_paths
 from openslot_demo.worlds.shapes import box, panel, slab
+from openslot_view.walkways import WalkGraph, free_paths
 from tests.demo.geometry import blocked, triangles
 
 

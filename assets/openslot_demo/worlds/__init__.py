@@ -1,14 +1,14 @@
-"""Three worlds made by code: a plaza, a gallery, an arcade; and where walkers may go in them or in any scene."""
+"""Three worlds made by code: a plaza, a gallery, an arcade; and where walkers may go in them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from openslot_demo.worlds import arcade, gallery, plaza
-from openslot_demo.worlds.paths import WalkGraph, free_paths
 from openslot_demo.worlds.scenery import Board, World, world_glb
+from openslot_view.walkways import WalkGraph
 
-__all__ = ["NAMES", "Board", "WalkGraph", "boards", "build_world", "free_paths", "title", "waypoints"]
+__all__ = ["NAMES", "Board", "boards", "build_world", "title", "waypoints"]
 
 _WORLDS: dict[str, tuple[str, Callable[[], World], WalkGraph]] = {
     "plaza": ("Plaza", plaza.build, plaza.WALK),

@@ -10,9 +10,9 @@ from typing import Any
 
 from openslot_demo.worlds.glb import Material, Model, Node, to_glb
 from openslot_demo.worlds.mesh import Mesh, join
-from openslot_demo.worlds.paths import WalkGraph
 from openslot_demo.worlds.shapes import box, panel
 from openslot_spec.slots import EXTENSION, SlotTerms
+from openslot_view.walkways import WalkGraph
 
 __all__ = ["MATERIALS", "Board", "Prop", "World", "board", "frame", "paint", "props", "world_glb"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_demo.worlds.paths import WalkGraph
+from openslot_view.walkways import WalkGraph
 
 __all__ = ["EYE_M", "Sight", "Walker", "crowd"]
 
