@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     """How far a world's clock may be off."""
     settle_grace_ms: Span = 60_000
     """How long after a placement's end its reservation waits for late events."""
-    late_ms: Span = 72 * 3_600_000
+    late_ms: Span = 24 * 3_600_000
     """How long after a placement's end its events are still taken, from the budget that is left."""
     hello_deadline_ms: Annotated[int, Field(ge=10, le=60_000)] = HELLO_DEADLINE_MS
     outbound_bytes: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = 4 * 1024 * 1024

@@ -70,8 +70,7 @@ class Connection:
         self._metrics = metrics
         self._session = Session("server", codec)
         self._limits = server.settings.limits
-        in_flight = self._limits.batches_in_flight
-        self._outbound = Outbound(self._send_frame, server.settings.outbound_bytes, undurable=in_flight)
+        self._outbound = Outbound(self._send_frame, server.settings.outbound_bytes, self._limits.batches_in_flight)
         self._stopping = asyncio.Event()
         self._gone = asyncio.Event()
 

@@ -65,6 +65,7 @@ class Intake:
         self._secrets = secrets
         self._policy = policy
         self._batches: dict[tuple[str, bytes], _Known] = {}
+        """By world and id, in the order in which they came."""
         self._placements: dict[str, _Seen] = {}
 
     def load(self, rows: Iterable[BatchRow]) -> None:
@@ -80,8 +81,8 @@ class Intake:
         """Drop placements for which no event is taken any more, and old batches, whose events would be expired."""
         for placement in placements:
             self._placements.pop(placement, None)
-        for batch in [name for name, known in self._batches.items() if known.at_ms <= batches_before_ms]:
-            del self._batches[batch]
+        while self._batches and next(iter(self._batches.values())).at_ms <= batches_before_ms:
+            del self._batches[next(iter(self._batches))]
 
     def put(self, message: ExposuresPut, seat: Seat, now_ms: int) -> tuple[ExposuresAck | Error, list[Row]]:
         """Return the verdict on a batch and the rows to keep before it is sent; `BATCH_CONFLICT` is one.
