@@ -21,7 +21,7 @@ setup: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "OpenSlot needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || { echo "setup: creating .venv"; $(PYTHON) -m venv .venv || { echo "python3 has no venv module: apt-get install python3-venv"; exit 1; }; }
 	@echo "setup: installing openslot with every extra (a minute or two, once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[all]'
+	@$(BIN)/pip install -qq --disable-pip-version-check -e '.[all]'
 	@touch $@
 
 tests/tools/node_modules/ready: tests/tools/package.json
