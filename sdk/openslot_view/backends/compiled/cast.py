@@ -9,7 +9,7 @@ from openslot_view.backends.compiled.area import screen_cross
 from openslot_view.backends.compiled.kernel import Record, inlined, kernel
 from openslot_view.beams import PLANE_BIAS_M
 
-__all__ = ["cast"]
+__all__ = ["aim", "outline"]
 
 Floats = NDArray[np.float64]
 
@@ -17,9 +17,11 @@ _U, _V = 6, 7  # columns of the outline: six frustum distances, then the chart
 
 
 @kernel
-def cast(camera: Record, facet: Record, work: Floats, beam: Record) -> bool:
-    """Write `beam`; False where nothing of the facet is on screen, or it is edge-on."""
-    count, half = _outline(camera, facet, work)
+def outline(camera: Record, facet: Record, work: Floats, beam: Record) -> bool:
+    """Write the part of the facet on screen and its areas to `beam`; False where there is none, or it is edge-on."""
+    if abs(_height(camera, facet)) <= 1e-12:
+        return False
+    count, half = _clipped(camera, facet, work)
     if count < 3:
         return False
     area = 0.0
@@ -28,18 +30,34 @@ def cast(camera: Record, facet: Record, work: Floats, beam: Record) -> bool:
         area += work[half, i, _U] * work[half, j, _V] - work[half, i, _V] * work[half, j, _U]
         beam.outline[i, 0], beam.outline[i, 1] = work[half, i, _U], work[half, i, _V]
     beam.sides, beam.chart_area = count, area / 2
-    if area <= 2e-12 or not _forms(camera, facet, beam):
+    if area <= 2e-12:
         return False
-    for c in range(3):
-        beam.eye[c], beam.toward[c] = camera.eye[c], camera.toward[c]
-    beam.orthographic = camera.orthographic
-    _borders(beam.outline, count, beam.borders)
     _screen(camera, facet, beam)
     return True
 
 
+@kernel
+def aim(camera: Record, facet: Record, beam: Record) -> None:
+    """Write the rest of `beam`, which occluders need."""
+    for c in range(3):
+        beam.eye[c], beam.toward[c] = camera.eye[c], camera.toward[c]
+    beam.orthographic = camera.orthographic
+    _forms(camera, facet, beam)
+    _borders(beam.outline, beam.sides, beam.borders)
+
+
 @inlined
-def _outline(camera: Record, facet: Record, work: Floats) -> tuple[int, int]:
+def _height(camera: Record, facet: Record) -> float:
+    """Return how high the eye is over the facet, or for an orthographic camera the cosine of their directions."""
+    height = 0.0
+    for c in range(3):
+        back = camera.toward[c] if camera.orthographic else camera.eye[c] - facet.corners[0, c]
+        height += back * facet.normal[c]
+    return height
+
+
+@inlined
+def _clipped(camera: Record, facet: Record, work: Floats) -> tuple[int, int]:
     """Clip the facet to the frustum; return the number of corners and which half of `work` holds them."""
     outside = 0
     for i in range(facet.sides):
@@ -82,23 +100,17 @@ def _clip(source: Floats, count: int, target: Floats, column: int) -> int:
 
 
 @inlined
-def _forms(camera: Record, facet: Record, beam: Record) -> bool:
-    """Write (X, Y, W, height, near) on eye-relative points; False for a facet seen edge-on."""
-    first, toward, forms = np.empty(3), camera.toward, beam.forms
-    for c in range(3):
-        first[c] = facet.corners[0, c] - camera.eye[c]
-    rise = -_dot(first, facet.normal)
-    height = _dot(toward, facet.normal) if camera.orthographic else rise
-    if abs(height) <= 1e-12:
-        return False
+def _forms(camera: Record, facet: Record, beam: Record) -> None:
+    """Write (X, Y, W, height, near) on eye-relative points."""
+    forms, height = beam.forms, _height(camera, facet)
     side, reach = (-1.0 if height < 0 else 1.0), abs(height)
-    rise *= side
+    rise = side * _over(camera, facet, facet.normal)
     for row in range(2):
         dual = facet.dual_u if row == 0 else facet.dual_v
-        along = -_dot(first, dual)
-        slope, scale, constant = along, reach, 0.0
+        slope, scale, constant = _over(camera, facet, dual), reach, 0.0
         if camera.orthographic:
-            slope, scale = _dot(toward, dual) / reach, 1.0
+            along, scale = slope, 1.0
+            slope = (camera.toward[0] * dual[0] + camera.toward[1] * dual[1] + camera.toward[2] * dual[2]) / reach
             constant = along - slope * rise
         for c in range(3):
             forms[row, c] = dual[c] * scale - facet.normal[c] * side * slope
@@ -109,7 +121,6 @@ def _forms(camera: Record, facet: Record, beam: Record) -> bool:
         forms[4, c] = camera.planes[0, c]
     forms[2, 3] = 1.0 if camera.orthographic else 0.0
     forms[3, 3], forms[4, 3] = rise - PLANE_BIAS_M, camera.planes[0, 3]
-    return True
 
 
 @inlined
@@ -143,5 +154,9 @@ def _screen(camera: Record, facet: Record, beam: Record) -> None:
 
 
 @inlined
-def _dot(a: Floats, b: Floats) -> float:
-    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
+def _over(camera: Record, facet: Record, direction: Floats) -> float:
+    """Return how far the eye is from the facet's corner 0 along a direction."""
+    far = 0.0
+    for c in range(3):
+        far += (camera.eye[c] - facet.corners[0, c]) * direction[c]
+    return far

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_spec.exposures import WhyNot
-from openslot_view.backends.compiled.cast import cast
+from openslot_view.backends.compiled.cast import aim, outline
 from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, collect, total
 from openslot_view.backends.compiled.eyes import derive, in_view, turned
 from openslot_view.backends.compiled.kernel import Mesh, Record, inlined, kernel
@@ -67,7 +67,7 @@ def _pair(surface: Record, facets: Rows, meshes: Meshes, gates: Record, room: Re
         return
     chart = seen = 0.0
     for f in range(surface.first, surface.last):
-        if _drawn(room.camera, surface, facets[f]) and cast(room.camera, facets[f], room.outline, room.beam):
+        if _drawn(room.camera, surface, facets[f]) and outline(room.camera, facets[f], room.outline, room.beam):
             chart += room.beam.chart_area * facets[f].share
             seen += room.beam.screen_area
     pair.on_screen = pair.visible = _snapped(chart)
@@ -90,9 +90,10 @@ def _unhidden(surface: Record, facets: Rows, meshes: Meshes, room: Record, pair:
     for f in range(surface.first, surface.last):
         facet, beam = facets[f], room.beam
         if surface.last - surface.first > 1 and not (
-            _drawn(room.camera, surface, facet) and cast(room.camera, facet, room.outline, beam)
+            _drawn(room.camera, surface, facet) and outline(room.camera, facet, room.outline, beam)
         ):
             continue
+        aim(room.camera, facet, beam)
         beam.owner, beam.surface = surface.owner, surface.number
         shadows, state = walk(meshes, beam, room)
         if state == OVERFLOW:
