@@ -16,18 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.cameras import Cameras
+from openslot_view.outlines import Outlines, on_screen
 from openslot_view.polygons import Polygons, clip, following, signed_area
 from openslot_view.surfaces import Surfaces
 
-__all__ = ["PLANE_BIAS_M", "Beams", "cast", "on_screen", "quartered"]
+__all__ = ["PLANE_BIAS_M", "Beams", "cast", "quartered"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 PLANE_BIAS_M = 1e-5
 """How far in front of the facet an occluder must lie: a wall the ad hangs on does not hide it."""
-
-_CHART = slice(6, 8)  # columns of the clipped outline: six frustum distances, then u, v
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,40 +66,23 @@ class Beams:
         return Beams(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
-def cast(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints) -> Beams:
-    """Return the beams of the pairs (`viewer[i]`, `facet[i]`) that have any area on screen and are not edge-on."""
-    relative = surfaces.corners[facet] - cameras.eye[viewer][:, None]
-    planes = cameras.planes[viewer]
-    distances = relative @ planes[:, :, :3].swapaxes(1, 2) + planes[:, None, :, 3]
-    outline = _on_screen(distances, surfaces.outline[facet], surfaces.sides[facet])
-    height, forms = _forms(cameras, surfaces, viewer, facet, relative[:, 0])
-    points, sides = outline.values[..., _CHART], outline.counts
-    area = np.where(sides >= 3, signed_area(points, sides), 0.0)
-    keep = np.nonzero((area > 1e-12) & (np.abs(height) > 1e-12))[0]
-    viewer, facet, points, sides = viewer[keep], facet[keep], points[keep], sides[keep]
-    points = points[:, : max(3, int(sides.max(initial=0)))]
-    screen = _screen_from_chart(cameras, surfaces, viewer, facet, relative[keep, 0])
+def cast(cameras: Cameras, surfaces: Surfaces, seen: Outlines) -> Beams:
+    """Return the beams through the outlines `seen`."""
+    viewer, facet = seen.viewer, seen.facet
     return Beams(
         viewer,
         facet,
         cameras.eye[viewer],
         cameras.toward[viewer],
         cameras.orthographic[viewer],
-        forms[keep],
-        points,
-        sides,
-        _borders(points, sides),
-        screen,
-        area[keep],
-        np.abs(signed_area(on_screen(screen[:, None], points), sides)) / 4,
+        _forms(cameras, surfaces, viewer, facet),
+        seen.points,
+        seen.sides,
+        _borders(seen.points, seen.sides),
+        seen.screen,
+        seen.chart_area,
+        seen.screen_area,
     )
-
-
-def on_screen(screen: Floats, points: Floats) -> Floats:
-    """Return (..., 2) screen positions, viewport −1 to 1, of chart `points` (..., 2) by `screen` (..., 3, 3)."""
-    u, v = points[..., 0, None], points[..., 1, None]
-    mapped = screen[..., 0] * u + screen[..., 1] * v + screen[..., 2]
-    return np.asarray(mapped[..., :2] / np.maximum(mapped[..., 2:], 1e-12))
 
 
 def quartered(beams: Beams) -> tuple[Beams, Ints]:
@@ -136,46 +118,27 @@ def _padded(points: Floats, width: int) -> Floats:
     return np.pad(points, ((0, 0), (0, width - points.shape[1]), (0, 0)))
 
 
-def _on_screen(distances: Floats, chart: Floats, sides: Ints) -> Polygons:
-    """Return the outlines clipped to the frustum; `distances` (n, 4, 6) of the corners."""
-    outline = Polygons(
-        np.concatenate([distances, chart], axis=2), np.full(distances.shape[:2], -1, np.int64), sides.copy()
-    )
-    outside = distances < 0
-    outline.counts[np.any(np.all(outside, axis=1), axis=1)] = 0
-    for plane in range(6):
-        rows = np.nonzero(outside[:, :, plane].any(axis=1) & (outline.counts > 0))[0]
-        if rows.size:
-            part = outline.take(rows)
-            outline = outline.put(rows, clip(part, part.values[..., plane], -1))
-    return outline
-
-
-def _forms(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints, first: Floats) -> tuple[Floats, Floats]:
-    """Return the eye's height (n,) over each facet, signed by its normal, and the forms (n, 5, 4).
-
-    `first` is the facet's corner 0, relative to the eye. The normal is turned to the eye's side, so that in front is
-    always where the eye is.
-    """
+def _forms(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints) -> Floats:
+    """Return the forms (n, 5, 4); the normal is turned to the eye's side: in front is always where the eye is."""
     normal, dual_u, dual_v = surfaces.normal[facet], surfaces.dual_u[facet], surfaces.dual_v[facet]
     toward, flat = cameras.toward[viewer], cameras.orthographic[viewer]
-    height = np.where(flat, _dot(toward, normal), -_dot(first, normal))
+    over = cameras.eye[viewer] - surfaces.corners[facet, 0]
+    height = np.where(flat, _dot(toward, normal), _dot(over, normal))
     normal = normal * np.where(height < 0, -1.0, 1.0)[:, None]
-    reach = np.where(np.abs(height) > 1e-300, np.abs(height), 1.0)
-    first_height = -_dot(first, normal)  # of the eye, also for orthographic cameras
+    reach, rise = np.abs(height), _dot(over, normal)
     forms = np.empty((len(viewer), 5, 4))
     for row, dual in ((0, dual_u), (1, dual_v)):
-        slope = np.where(flat, _dot(toward, dual) / reach, -_dot(first, dual))[:, None]
-        scale = np.where(flat, 1.0, reach)[:, None]
-        forms[:, row, :3] = dual * scale - normal * slope
+        along = _dot(over, dual)
+        slope = np.where(flat, _dot(toward, dual) / reach, along)
+        forms[:, row, :3] = dual * np.where(flat, 1.0, reach)[:, None] - normal * slope[:, None]
         # perspective: (X, Y, W) has no constant, for the eye itself goes to 0
-        forms[:, row, 3] = np.where(flat, -_dot(first, dual) - slope[:, 0] * first_height, 0.0)
+        forms[:, row, 3] = np.where(flat, along - slope * rise, 0.0)
     forms[:, 2, :3] = np.where(flat[:, None], 0.0, -normal)
     forms[:, 2, 3] = np.where(flat, 1.0, 0.0)
     forms[:, 3, :3] = normal
-    forms[:, 3, 3] = first_height - PLANE_BIAS_M
+    forms[:, 3, 3] = rise - PLANE_BIAS_M
     forms[:, 4] = cameras.planes[viewer, 0]
-    return height, forms
+    return forms
 
 
 def _borders(points: Floats, sides: Ints) -> Floats:
@@ -186,14 +149,6 @@ def _borders(points: Floats, sides: Ints) -> Floats:
     constant = -np.sum(inward * points, axis=2)
     always = np.array([0.0, 0.0, 1.0])
     return np.where(real[..., None], np.concatenate([inward, constant[..., None]], axis=2), always)
-
-
-def _screen_from_chart(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints, first: Floats) -> Floats:
-    rows = cameras.clip_from_eye[viewer][:, [0, 1, 3]]
-    columns = np.stack([surfaces.edge_u[facet], surfaces.edge_v[facet], first], axis=2)
-    screen = rows[:, :, :3] @ columns
-    screen[:, :, 2] += rows[:, :, 3]
-    return np.asarray(screen)
 
 
 def _dot(a: Floats, b: Floats) -> Floats:

@@ -240,13 +240,15 @@ def _perspective(fov_y_deg: float, viewport_px: tuple[float, float], near: float
 
 def _singular(matrices: Floats) -> NDArray[np.bool_]:
     """Return which matrices have no inverse worth the name, whatever the lengths of their rows."""
-    lengths = np.sqrt(np.einsum("nij,nij->ni", matrices, matrices))
-    return np.asarray(~(np.abs(np.linalg.det(matrices)) > _SINGULAR * lengths.prod(axis=1)))
+    squares = np.einsum("nij,nij->ni", matrices, matrices).prod(axis=1)
+    return np.asarray(~(np.linalg.det(matrices) ** 2 > _SINGULAR**2 * squares))
 
 
 def _depths(values: ArrayLike, count: int) -> NDArray[np.uint8]:
     depths = np.broadcast_to(np.asarray(values), (count,))
-    _refuse(~np.isin(depths, [int(depth) for depth in Depth]), "depth", "not a known depth range")
+    if not np.issubdtype(depths.dtype, np.integer):
+        raise OpenSlotError(Code.CAMERA_INVALID, f"{depths.dtype}", where="depth")
+    _refuse((depths < min(Depth)) | (depths > max(Depth)), "depth", "not a known depth range")
     return depths.astype(np.uint8)
 
 
@@ -257,8 +259,9 @@ def _finite(values: ArrayLike, shape: tuple[int, ...], where: str) -> Floats:
         raise OpenSlotError(Code.CAMERA_INVALID, "not numbers", where=where) from None
     if array.shape != shape:
         raise OpenSlotError(Code.CAMERA_INVALID, f"shape {array.shape}, not {shape}", where=where)
-    bad = ~(np.abs(array) <= _LARGEST)
-    _refuse(np.atleast_1d(np.any(bad.reshape(len(bad), -1), axis=1)), where, "not finite")
+    if not np.abs(array).max(initial=0) <= _LARGEST:
+        bad = ~(np.abs(array) <= _LARGEST)
+        _refuse(np.atleast_1d(np.any(bad.reshape(len(bad), -1), axis=1)), where, "not finite")
     return array.copy()
 
 

@@ -17,7 +17,7 @@ __all__ = ["Facing", "Gates", "facing", "in_view"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_CHUNK = 1 << 16  # viewer–surface pairs at once: the working set stays in cache
+_CHUNK = 1 << 14  # viewer–surface pairs at once: the working set stays in cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +57,39 @@ class Facing:
 
 def facing(cameras: Cameras, surfaces: Surfaces) -> Facing:
     """Return how the surfaces are turned to the viewers; 0 where the eye is in the surface's centre."""
-    shape = (len(cameras), len(surfaces))
-    sight = np.empty(shape)
-    normal = surfaces.facing
-    for rows in _viewers(*shape):
-        offset = [cameras.eye[rows, k, None] - surfaces.centre[None, :, k] for k in range(3)]
-        squared = offset[0] ** 2
-        squared += offset[1] ** 2
-        squared += offset[2] ** 2
-        along = offset[0] * normal[:, 0]
-        along += offset[1] * normal[:, 1]
-        along += offset[2] * normal[:, 2]
-        np.divide(along, np.sqrt(squared), out=sight[rows], where=squared > 0)
-        sight[rows][squared == 0] = 0.0
-    screen = cameras.toward @ normal.T
+    sight = np.empty((len(cameras), len(surfaces)))
+    eye, centre, normal = cameras.eye, surfaces.centre.T.copy(), surfaces.facing.T.copy()
+    for rows in _viewers(*sight.shape):
+        along, squared = np.zeros((2, rows.stop - rows.start, len(surfaces)))
+        for k in range(3):
+            offset = eye[rows, k, None] - centre[k]
+            along += offset * normal[k]
+            offset *= offset
+            squared += offset
+        squared[squared == 0] = np.inf
+        np.sqrt(squared, out=squared)
+        np.divide(along, squared, out=sight[rows])
+    screen = cameras.toward @ normal
     sight[cameras.orthographic] = screen[cameras.orthographic]
-    return Facing(np.clip(sight, -1.0, 1.0), np.clip(screen, -1.0, 1.0))
+    return Facing(np.clip(sight, -1.0, 1.0, out=sight), np.clip(screen, -1.0, 1.0, out=screen))
 
 
 def in_view(cameras: Cameras, surfaces: Surfaces) -> Bools:
     """Return (v, s): False where the surface's bounding sphere is wholly outside one plane of the frustum."""
-    shape = (len(cameras), len(surfaces))
-    met = np.empty(shape, np.bool_)
+    met = np.empty((len(cameras), len(surfaces)), np.bool_)
     # about a common origin, so that one matrix product serves all pairs without losing digits
-    origin = surfaces.centre.mean(axis=0) if shape[1] else np.zeros(3)
-    centre = (surfaces.centre - origin).T
+    origin = surfaces.centre.mean(axis=0) if met.shape[1] else np.zeros(3)
+    centre = np.concatenate([(surfaces.centre - origin).T, np.ones((1, met.shape[1]))])
     planes = cameras.planes.copy()
     planes[..., 3] += np.einsum("vpk,vk->vp", planes[..., :3], origin - cameras.eye)
-    for rows in _viewers(*shape):
-        part = planes[rows]
-        distance = (part[..., :3].reshape(-1, 3) @ centre).reshape(*part.shape[:2], -1)
-        distance += part[..., 3:]
-        np.greater_equal(distance.min(axis=1), -surfaces.radius, out=met[rows])
+    planes = np.ascontiguousarray(planes.swapaxes(0, 1))
+    beyond = -surfaces.radius
+    for rows in _viewers(*met.shape):
+        nearest = planes[0, rows] @ centre
+        distance = np.empty_like(nearest)
+        for plane in planes[1:, rows]:
+            np.minimum(nearest, np.matmul(plane, centre, out=distance), out=nearest)
+        np.greater_equal(nearest, beyond, out=met[rows])
     return met
 
 

@@ -12,6 +12,7 @@ from openslot_spec.exposures import WhyNot
 from openslot_view.beams import Beams, cast
 from openslot_view.cameras import Cameras
 from openslot_view.gates import Facing, Gates, facing, in_view
+from openslot_view.outlines import Outlines, outlines
 from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas, summed
@@ -31,16 +32,16 @@ def look(cameras: Cameras, surfaces: Surfaces, gates: Gates | None, hidden: Call
     sees = in_view(cameras, surfaces)
     # a curved surface may show some facet even where its mean normal looks away
     shown = sees & ((turned.sight > 0) | surfaces.two_sided | surfaces.curved)
-    beams = _beams(cameras, surfaces, shown)
-    scale = _Scale.of(beams, surfaces, sees.shape)
-    on_screen, coverage = scale.sum(beams.chart_area, beams.screen_area)
+    parts = _outlines(cameras, surfaces, shown)
+    scale = _Scale.of(parts, surfaces, sees.shape)
+    on_screen, coverage = scale.sum(parts.chart_area, parts.screen_area)
     limits = gates or Gates(visible_fraction_min=1.0)
     why = _why(on_screen, coverage, turned, limits)
     why[sees & ~shown] = WhyNot.BACK_FACING
     asked = (on_screen > 0) & ((why == WhyNot.COUNTED) | (gates is None))
-    pairs = asked[beams.viewer, surfaces.surface[beams.facet]]
-    taken = hidden(beams.take(pairs))
-    chart, screen = beams.chart_area.copy(), beams.screen_area.copy()
+    pairs = np.nonzero(asked[parts.viewer, surfaces.surface[parts.facet]])[0]
+    taken = hidden(cast(cameras, surfaces, parts.take(pairs)))
+    chart, screen = parts.chart_area.copy(), parts.screen_area.copy()
     chart[pairs] -= taken.chart
     screen[pairs] -= taken.screen
     visible, coverage = scale.sum(chart, screen)
@@ -72,11 +73,11 @@ class _Scale:
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, beams: Beams, surfaces: Surfaces, shape: tuple[int, ...]) -> _Scale:
-        surface = surfaces.surface[beams.facet]
+    def of(cls, parts: Outlines, surfaces: Surfaces, shape: tuple[int, ...]) -> _Scale:
+        surface = surfaces.surface[parts.facet]
         # the chart's unit square is the parallelogram of its edges
-        unit = np.linalg.norm(np.cross(surfaces.edge_u[beams.facet], surfaces.edge_v[beams.facet]), axis=1)
-        return cls(beams.viewer * shape[1] + surface, unit / surfaces.total_area[surface], shape)
+        unit = np.linalg.norm(np.cross(surfaces.edge_u[parts.facet], surfaces.edge_v[parts.facet]), axis=1)
+        return cls(parts.viewer * shape[1] + surface, unit / surfaces.total_area[surface], shape)
 
     def sum(self, chart: Floats, screen: Floats) -> tuple[Floats, Floats]:
         size = self.shape[0] * self.shape[1]
@@ -88,7 +89,7 @@ class _Scale:
         return fraction.reshape(self.shape), coverage.reshape(self.shape)
 
 
-def _beams(cameras: Cameras, surfaces: Surfaces, shown: Bools) -> Beams:
+def _outlines(cameras: Cameras, surfaces: Surfaces, shown: Bools) -> Outlines:
     viewer, surface = np.nonzero(shown)
     number = np.diff(surfaces.start)[surface]
     facet = np.repeat(surfaces.start[:-1][surface], number)
@@ -103,4 +104,4 @@ def _beams(cameras: Cameras, surfaces: Surfaces, shown: Bools) -> Beams:
         drawn = np.einsum("ij,ij->i", toward, surfaces.normal[facet]) > 0
         keep = drawn | ~curved | surfaces.two_sided[surface]
         viewer, facet = viewer[keep], facet[keep]
-    return cast(cameras, surfaces, viewer, facet)
+    return outlines(cameras, surfaces, viewer, facet)

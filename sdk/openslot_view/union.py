@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.beams import on_screen
+from openslot_view.outlines import on_screen
 from openslot_view.polygons import following
 
 __all__ = ["Areas", "summed", "union_areas"]
