@@ -42,6 +42,7 @@ class Code(StrEnum):
     # cameras and geometry
     CAMERA_INVALID = "camera.invalid"
     GEOMETRY_INVALID = "geometry.invalid"
+    PATHS_INVALID = "paths.invalid"
     # scenes and creatives
     GLTF_NOT_READ = "gltf.not_read"
     GLTF_REFUSED = "gltf.refused"
@@ -97,6 +98,7 @@ SENTENCES: dict[Code, str] = {
     Code.SLOT_LIMIT: "The world has more slots than the limit announced in `welcome`.",
     Code.CAMERA_INVALID: "The camera is not finite, its matrix is singular, or its viewport is not positive.",
     Code.GEOMETRY_INVALID: "Vertices are not finite or a triangle's index is out of range.",
+    Code.PATHS_INVALID: "The visitors' paths do not fit `schema/paths.json`; the error names the field.",
     Code.GLTF_NOT_READ: "The file is not glTF 2.0 (GLB or self-contained .gltf).",
     Code.GLTF_REFUSED: "The glTF breaks a rule of the gate; the error names the rule and the place.",
     Code.SCENE_WITHOUT_SLOTS: "The scene has no ad slot; add one with `openslot scene add-slot`.",
@@ -126,7 +128,7 @@ SENTENCES: dict[Code, str] = {
 
 
 ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED})
-UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.GLTF_NOT_READ, Code.CONFIG_INVALID, Code.MALFORMED})
+UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.GLTF_NOT_READ, Code.CONFIG_INVALID, Code.MALFORMED, Code.PATHS_INVALID})
 
 
 def exit_code(code: Code) -> int:

@@ -13,6 +13,7 @@ from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import SENTENCES, Code
 from openslot_spec.exposures import COLUMNS, RANGES, EventKind, WhyNot
 from openslot_spec.messages import MESSAGES, Envelope
+from openslot_spec.paths import Paths
 from openslot_spec.profiles import Profile
 from openslot_spec.records import Record
 from openslot_spec.slots import EXTENSION, Slot, SlotTerms
@@ -34,6 +35,7 @@ def generated() -> dict[str, str]:
         "schema/slot.json": _schema(Slot, "An ad slot as it stands in a world"),
         "schema/creative.json": _schema(CreativeRef, "What a world needs to fetch, check and show a creative"),
         "schema/profile.json": _schema(Profile, "A definition of a viewable impression"),
+        "schema/paths.json": _schema(Paths, "The ways of visitors through a world"),
         "schema/messages.json": _messages(),
         f"{EXTENSION}/schema/node.{EXTENSION}.schema.json": _schema(SlotTerms, f"{EXTENSION} glTF node extension"),
         "errors.md": _errors(),
