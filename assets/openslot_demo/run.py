@@ -71,9 +71,30 @@ class Demo:
         self.live.phase, self.live.message = "draining", "the walkers go home; the last events reach the ledger"
         for world in self.worlds:
             await world.leave()
-        await asyncio.wait_for(asyncio.gather(*readers), DRAIN_S)
-        self.live.report = await self.market.report()
+        self._outage = (0.0, 0.0)
+        try:
+            await asyncio.wait_for(self._drain(readers), DRAIN_S)
+        except TimeoutError:
+            raise OpenSlotError(Code.SERVER_AWAY, f"the last events took more than {DRAIN_S:.0f} s") from None
         self.live.phase, self.live.message = "done", ""
+
+    async def _drain(self, readers: list[asyncio.Task[None]]) -> None:
+        while not all(reader.done() for reader in readers):
+            await self._keep_server()
+            await asyncio.sleep(WATCH_S)
+        await asyncio.gather(*readers)
+        await self._last_report()
+
+    async def _last_report(self) -> None:
+        """Fetch the report that the demo ends with, from a server that may just be coming back."""
+        while True:
+            await self._keep_server()
+            try:
+                self.live.report = await self.market.report()
+            except OpenSlotError:
+                await asyncio.sleep(WATCH_S)
+            else:
+                return
 
     async def _watch(self, readers: list[asyncio.Task[None]]) -> None:
         """Keep the server up (but for the outage) and the figures fresh until the time is over."""
