@@ -1,6 +1,7 @@
 """Visibility of ad slots: frames, cameras, surfaces, occluders, exact occlusion, exposure. No I/O and no clock."""
 
 from openslot_view.backends import warm_up
+from openslot_view.blame import Hider, hiders
 from openslot_view.cameras import Camera, Cameras, Depth
 from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.frames import FRAMES, Frame, frame
@@ -18,11 +19,13 @@ __all__ = [
     "Exposures",
     "Frame",
     "Gates",
+    "Hider",
     "Occluders",
     "Samples",
     "Surfaces",
     "Visibility",
     "frame",
+    "hiders",
     "measure",
     "warm_up",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Visibility"]
 
@@ -32,6 +32,18 @@ class Visibility:
     screen_cosine: Floats
     measured: Bools
     why: NDArray[np.uint8]
+
+    def by_viewer(self, viewer: ArrayLike) -> Visibility:
+        """Return one row per viewer: of the eyes (v,) with the same number in `viewer`, the one that sees most.
+
+        Viewers are numbered from 0; two eyes are two cameras and one viewer. Between eyes that see equal shares the
+        one with more of the screen counts.
+        """
+        number = np.asarray(viewer, np.int64)
+        order = np.lexsort((self.coverage.T, self.visible_fraction.T, np.broadcast_to(number, self.why.T.shape)))
+        last = np.searchsorted(np.sort(number), np.arange(number.max(initial=-1) + 1), side="right") - 1
+        eye, surface = order[:, last].T, np.arange(self.why.shape[1])
+        return Visibility(*(getattr(self, each.name)[eye, surface] for each in fields(self)))
 
     @property
     def front_facing(self) -> Bools:

@@ -100,7 +100,7 @@ def _met(beams: Beams, triangles: TriangleSet) -> tuple[Ints, Ints]:
         [(tree.low + tree.high) / 2, (tree.high - tree.low) / 2, np.ones((len(tree.low), 1))], axis=1
     )
     beam, node = np.arange(len(beams)), np.zeros(len(beams), np.int64)
-    leaves: list[tuple[Ints, Ints]] = []
+    leaves = [(beam[:0], node[:0])]
     while len(beam):
         for plane in planes:
             met = _dot(plane[beam], boxes[node]) >= 0
