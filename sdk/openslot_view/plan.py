@@ -68,9 +68,10 @@ class Forecast:
     def exposure(self, slot: int) -> Interval:
         """Return the milliseconds of exposure a visit."""
         each = self.exposure_ms[:, slot]
-        mean = float(each.mean())
-        half = _Z * float(each.std(ddof=1)) / float(np.sqrt(len(each))) if len(each) > 1 else mean
-        return Interval(mean, max(0.0, mean - half), mean + half)
+        mean, longest = float(each.mean()), float(self.visit_ms.max())
+        # one visit says nothing of how they differ
+        half = _Z * float(each.std(ddof=1)) / float(np.sqrt(len(each))) if len(each) > 1 else longest
+        return Interval(mean, max(0.0, mean - half), min(longest, mean + half))
 
     def visits_per_hour(self) -> float:
         """Return how many visits there are an hour when as many visitors as there are visits are always there."""
