@@ -16,6 +16,8 @@ from openslot_spec.slots import Slot
 from openslot_view.occluders import Occluders
 
 if TYPE_CHECKING:
+    import trimesh
+
     from openslot_gltf import Document
 
 __all__ = ["Scene", "Triangles", "with_ads"]
@@ -36,6 +38,12 @@ class Triangles:
         indices = np.asarray(triangles, np.int64).reshape(-1, 3)
         points = np.asarray(vertices, np.float64).reshape(-1, 3)
         return cls(points, indices, np.zeros(len(indices), np.bool_), np.full(len(indices), -1, np.int64))
+
+    @classmethod
+    def of_trimesh(cls, scene: trimesh.Trimesh | trimesh.Scene) -> Triangles:
+        """Return what a trimesh mesh or scene holds, in world metres; it hides from both sides."""
+        mesh = scene.to_mesh() if hasattr(scene, "to_mesh") else scene
+        return cls.of(mesh.vertices, mesh.faces)
 
     @classmethod
     def join(cls, parts: Sequence[Triangles]) -> Triangles:
