@@ -120,7 +120,7 @@ class Meter:
         """Take slots to measure; `owners` are the occluders' ids of their own meshes, −1 for none.
 
         Raises:
-            OpenSlotError: `SLOT_DUPLICATE`, or `INVALID` for a profile nobody knows; nothing is taken then.
+            OpenSlotError: `SLOT_DUPLICATE`, or `PROFILE_UNKNOWN` for a profile nobody knows; nothing is taken then.
         """
         ids = Counter([*self._places, *(slot.id for slot in slots)])
         for slot in slots:

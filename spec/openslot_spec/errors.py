@@ -39,6 +39,7 @@ class Code(StrEnum):
     SLOT_DUPLICATE = "slot.duplicate"
     SLOT_DEGENERATE = "slot.degenerate"
     SLOT_LIMIT = "slot.limit"
+    PROFILE_UNKNOWN = "profile.unknown"
     # cameras and geometry
     CAMERA_INVALID = "camera.invalid"
     GEOMETRY_INVALID = "geometry.invalid"
@@ -71,6 +72,8 @@ class Code(StrEnum):
     STORAGE_FAILED = "run.storage_failed"
     CONFIG_INVALID = "run.config_invalid"
     FILE_NOT_FOUND = "run.file_not_found"
+    FILE_INVALID = "run.file_invalid"
+    ARGUMENT_INVALID = "run.argument_invalid"
     LEDGER_BROKEN = "ledger.broken"
 
 
@@ -95,6 +98,7 @@ SENTENCES: dict[Code, str] = {
     Code.SLOT_UNKNOWN: "No slot has this id in this scene or world.",
     Code.SLOT_DUPLICATE: "Two slots of one scene have the same id; ids are unique within a world.",
     Code.SLOT_DEGENERATE: "The slot has no area, or its transform is singular or sheared.",
+    Code.PROFILE_UNKNOWN: "No viewability profile has this name; the error lists those there are.",
     Code.SLOT_LIMIT: "The world has more slots than the limit announced in `welcome`.",
     Code.CAMERA_INVALID: "The camera is not finite, its matrix is singular, or its viewport is not positive.",
     Code.GEOMETRY_INVALID: "Vertices are not finite or a triangle's index is out of range.",
@@ -123,6 +127,8 @@ SENTENCES: dict[Code, str] = {
     Code.STORAGE_FAILED: "The store could not make a change durable; nothing was acknowledged.",
     Code.CONFIG_INVALID: "The configuration is not valid; the error names the setting.",
     Code.FILE_NOT_FOUND: "The file does not exist or cannot be read.",
+    Code.FILE_INVALID: "The file is not what this command reads.",
+    Code.ARGUMENT_INVALID: "The argument cannot be used; see the command's --help.",
     Code.LEDGER_BROKEN: "The ledger's chain or its balances do not hold; the error names the first bad record.",
 }
 

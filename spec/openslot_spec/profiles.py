@@ -47,12 +47,12 @@ class Profile(Record):
 
 
 def profile(name: str) -> Profile:
-    """Return the profile called `name`; raises `OpenSlotError(INVALID)` for an unknown one."""
+    """Return the profile called `name`; raises `OpenSlotError(PROFILE_UNKNOWN)`."""
     try:
         return _profiles()[name]
     except KeyError:
         known = ", ".join(profile_names())
-        raise OpenSlotError(Code.INVALID, f"no profile {name!r}; known: {known}", where="profile") from None
+        raise OpenSlotError(Code.PROFILE_UNKNOWN, f"{name!r}; there are {known}", where="profile") from None
 
 
 def profile_names() -> tuple[str, ...]:

@@ -321,7 +321,7 @@ def test_a_world_without_viewers_or_without_slots_ticks_on() -> None:
     ("slots", "code"),
     [
         ([board("east"), board("east")], Code.SLOT_DUPLICATE),
-        ([board("new"), board("other", profile="no-such-profile")], Code.INVALID),
+        ([board("new"), board("other", profile="no-such-profile")], Code.PROFILE_UNKNOWN),
     ],
 )
 def test_slots_that_cannot_be_measured_are_refused_together(slots: list[Slot], code: Code) -> None:

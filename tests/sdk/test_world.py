@@ -403,7 +403,7 @@ def test_the_scene_comes_back_with_its_ads_in_it(stage: Stage) -> None:
         (b"not a scene", Code.GLTF_NOT_READ),
         (empty_scene(), Code.SCENE_WITHOUT_SLOTS),
         (board_scene("east", size=[0.0, 2.0]), Code.SLOT_INVALID),
-        (board_scene("new", profile="no-such-profile"), Code.INVALID),
+        (board_scene("new", profile="no-such-profile"), Code.PROFILE_UNKNOWN),
         (board_scene("first"), Code.SLOT_DUPLICATE),
     ],
 )

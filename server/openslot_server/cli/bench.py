@@ -29,7 +29,7 @@ def bench(
 ) -> None:
     """Measure one part of OpenSlot against its peers, in one run."""
     if name not in BENCHES:
-        raise OpenSlotError(Code.INVALID, f"no bench {name!r}; there are: {', '.join(BENCHES)}", where="NAME")
+        raise OpenSlotError(Code.ARGUMENT_INVALID, f"no bench {name!r}; there are: {', '.join(BENCHES)}", where="NAME")
     figures, table = importlib.import_module(BENCHES[name]).run(_progress)
     if as_json:
         print_json({"bench": name, "machine": machine(), "figures": figures, "table": table})

@@ -27,11 +27,11 @@ def read(path: Path) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON in the file; raises `OpenSlotError` with `FILE_NOT_FOUND` or `MALFORMED`."""
+    """Return the JSON in the file; raises `OpenSlotError` with `FILE_NOT_FOUND` or `FILE_INVALID`."""
     try:
         return json.loads(read(path))
     except (ValueError, RecursionError) as error:
-        raise OpenSlotError(Code.MALFORMED, f"not JSON: {error}", where=str(path)) from None
+        raise OpenSlotError(Code.FILE_INVALID, f"not JSON: {error}", where=str(path)) from None
 
 
 def write(path: Path, data: bytes) -> None:

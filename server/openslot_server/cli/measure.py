@@ -53,7 +53,7 @@ def _lines(path: Path) -> list[Any]:
         try:
             samples += [json.loads(line)] if line.strip() else []
         except ValueError as error:
-            raise OpenSlotError(Code.MALFORMED, f"not JSON: {error}", where=f"{path}:{number}") from None
+            raise OpenSlotError(Code.FILE_INVALID, f"not JSON: {error}", where=f"{path}:{number}") from None
     return samples
 
 
@@ -66,7 +66,7 @@ def _arrays(path: Path | None) -> Mapping[str, Any]:
         with np.load(io.BytesIO(read(path)), allow_pickle=False) as archive:
             return dict(archive.items())
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise OpenSlotError(Code.MALFORMED, f"not an .npz file: {error}", where=str(path)) from None
+        raise OpenSlotError(Code.FILE_INVALID, f"not an .npz file: {error}", where=str(path)) from None
 
 
 def _print(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:

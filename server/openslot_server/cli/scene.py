@@ -111,7 +111,7 @@ def _numbers(text: str, count: int, option: str) -> list[float]:
     except ValueError:
         numbers = []
     if len(numbers) != count:
-        raise OpenSlotError(Code.INVALID, f"{text!r} is not {count} numbers with commas between", where=option)
+        raise OpenSlotError(Code.ARGUMENT_INVALID, f"{text!r} is not {count} numbers with commas between", where=option)
     return numbers
 
 
