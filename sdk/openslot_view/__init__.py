@@ -3,9 +3,11 @@
 from openslot_view.backends import warm_up
 from openslot_view.blame import Hider, hiders
 from openslot_view.cameras import Camera, Cameras, Depth
+from openslot_view.capsules import capsule
 from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.frames import FRAMES, Frame, frame
 from openslot_view.gates import Gates
+from openslot_view.instances import Shapes
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
 from openslot_view.visibility import Visibility, measure
@@ -22,8 +24,10 @@ __all__ = [
     "Hider",
     "Occluders",
     "Samples",
+    "Shapes",
     "Surfaces",
     "Visibility",
+    "capsule",
     "frame",
     "hiders",
     "measure",

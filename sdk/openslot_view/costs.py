@@ -11,9 +11,10 @@ from openslot_spec.exposures import WhyNot
 from openslot_spec.profiles import Profile
 from openslot_view.exposure import Samples
 from openslot_view.gates import Gates
-from openslot_view.occluders import Occluders, TriangleSet
+from openslot_view.occluders import Occluders
 from openslot_view.plan import Forecast, expose, look
 from openslot_view.surfaces import Surfaces
+from openslot_view.triangles import TriangleSet
 from openslot_view.visibility import measure
 from openslot_view.visits import Visits
 

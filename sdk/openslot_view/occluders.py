@@ -4,61 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from openslot_spec.errors import Code, OpenSlotError
-from openslot_view import bvh
-from openslot_view.bodies import Bodies, closed_bodies
+from openslot_view.instances import Instances, Shapes
+from openslot_view.triangles import TriangleSet, triangle_set
 
-__all__ = ["Occluders", "TriangleSet"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-_LARGEST = 1e12
-
-
-@dataclass(frozen=True, eq=False)
-class TriangleSet:
-    """m triangles with an area.
-
-    `corners` (m, 3, 3) world metres; `normal` (m, 3) not unit; `neighbour` (m, 3) the triangle over each edge when that
-    edge is shared by exactly two triangles of one winding, else −1; `one_sided` (m,), `owner` (m,) as given.
-    """
-
-    corners: Floats
-    normal: Floats
-    neighbour: Ints
-    one_sided: NDArray[np.bool_]
-    owner: Ints
-
-    def __len__(self) -> int:
-        return len(self.corners)
-
-    @cached_property
-    def tree(self) -> bvh.Bvh:
-        """Return the tree over the triangles, built when first asked for."""
-        return bvh.build(self.corners)
-
-    @cached_property
-    def bodies(self) -> Bodies:
-        """Return the closed bodies among the triangles, found when first asked for."""
-        return closed_bodies(self.corners, self.neighbour, self.owner)
+__all__ = ["Occluders"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Occluders:
-    """Static and moving triangles that hide what is behind them.
+    """Static, moving and repeated triangles that hide what is behind them.
 
     `names` tells a person what an owner id is; `Surfaces.owner` names the owner that does not hide that surface.
     """
 
     static: TriangleSet
     dynamic: TriangleSet
+    instances: Instances
     names: Mapping[int, str]
 
     @classmethod
@@ -90,7 +56,9 @@ class Occluders:
         """
         table = dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
         nothing = triangle_set(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
-        return cls(triangle_set(vertices, triangles, one_sided=one_sided, owner=owner), nothing, table)
+        return cls(
+            triangle_set(vertices, triangles, one_sided=one_sided, owner=owner), nothing, Instances.none(), table
+        )
 
     def with_dynamic(
         self,
@@ -105,86 +73,24 @@ class Occluders:
         dynamic = triangle_set(vertices, triangles, one_sided=one_sided, owner=owner)
         return replace(self, dynamic=dynamic, names={**self.names, **(names or {})})
 
+    def with_instances(
+        self,
+        shapes: Shapes,
+        shape: ArrayLike,
+        world_from_shape: ArrayLike,
+        *,
+        owner: ArrayLike = -1,
+        names: Mapping[int, str] | None = None,
+    ) -> Self:
+        """Return these occluders with the repeated things replaced: `shape` (i,) of `shapes`, where, and whose.
+
+        What `shapes` hold is prepared once; moving, adding or leaving out placements costs by their number.
+        """
+        instances = Instances.of(shapes, shape, world_from_shape, owner)
+        return replace(self, instances=instances, names={**self.names, **(names or {})})
+
     @property
     def sets(self) -> tuple[TriangleSet, ...]:
-        """Return the sets that hold any triangle."""
-        return tuple(each for each in (self.static, self.dynamic) if len(each))
-
-
-def triangle_set(
-    vertices: ArrayLike, triangles: ArrayLike, *, one_sided: ArrayLike = False, owner: ArrayLike = -1
-) -> TriangleSet:
-    """Return the set of `triangles` (m, 3) over `vertices` (n, 3); arguments and errors as in `Occluders.build`."""
-    points, indices = _vertices(vertices), _triangles(triangles)
-    if len(indices) and (indices.min() < 0 or indices.max() >= len(points)):
-        raise OpenSlotError(Code.GEOMETRY_INVALID, "index out of range", where="triangles")
-    sided, owners = _each(one_sided, len(indices), "one_sided"), _each(owner, len(indices), "owner")
-    corners = points[indices]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    real = np.any(normal != 0, axis=1)
-    corners, indices, normal = corners[real], indices[real], normal[real]
-    return TriangleSet(
-        corners,
-        normal,
-        _neighbours(_welded(points)[indices]),
-        sided[real].astype(np.bool_),
-        owners[real].astype(np.int64),
-    )
-
-
-def _neighbours(triangles: Ints) -> Ints:
-    """Return (m, 3): over edge k (corner k to k + 1), the one triangle that runs it the other way, or −1."""
-    if not len(triangles):
-        return np.zeros((0, 3), np.int64)
-    begin, end = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
-    radix = int(triangles.max()) + 1
-    key, reverse = begin * radix + end, end * radix + begin
-    order = np.argsort(key, kind="stable")
-    ranked = key[order]
-    repeated = np.zeros(len(key), np.bool_)
-    same = ranked[1:] == ranked[:-1]
-    repeated[order[1:][same]] = True
-    repeated[order[:-1][same]] = True
-    found = np.minimum(np.searchsorted(ranked, reverse), len(ranked) - 1)
-    other = order[found]
-    shared = (ranked[found] == reverse) & ~repeated & ~repeated[other]
-    return np.where(shared, other // 3, -1).reshape(-1, 3)
-
-
-def _welded(points: Floats) -> Ints:
-    """Return (n,): one id per distinct position, so that meshes with split normals still have neighbours."""
-    if not len(points):
-        return np.zeros(0, np.int64)
-    order = np.lexsort(points.T)
-    ranked = points[order]
-    fresh = np.concatenate([[False], np.any(ranked[1:] != ranked[:-1], axis=1)])
-    ids = np.empty(len(points), np.int64)
-    ids[order] = np.cumsum(fresh)
-    return ids
-
-
-def _vertices(values: ArrayLike) -> Floats:
-    try:
-        points = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise OpenSlotError(Code.GEOMETRY_INVALID, "not numbers", where="vertices") from None
-    if points.ndim != 2 or points.shape[1] != 3:
-        raise OpenSlotError(Code.GEOMETRY_INVALID, f"shape {points.shape}, not (n, 3)", where="vertices")
-    bad = ~(np.abs(points) <= _LARGEST).all(axis=1)
-    if bad.any():
-        raise OpenSlotError(Code.GEOMETRY_INVALID, "not finite", where=f"vertices/{int(np.argmax(bad))}")
-    return points
-
-
-def _triangles(values: ArrayLike) -> Ints:
-    indices = np.asarray(values)
-    if indices.ndim != 2 or indices.shape[1] != 3 or not np.issubdtype(indices.dtype, np.integer):
-        raise OpenSlotError(Code.GEOMETRY_INVALID, f"{indices.dtype} {indices.shape}", where="triangles")
-    return indices.astype(np.int64)
-
-
-def _each(values: ArrayLike, count: int, where: str) -> NDArray[np.generic]:
-    array = np.asarray(values)
-    if array.ndim and array.shape != (count,):
-        raise OpenSlotError(Code.GEOMETRY_INVALID, f"shape {array.shape}, not ({count},)", where=where)
-    return np.broadcast_to(array, (count,))
+        """Return the sets that hold any triangle, placements in the world's coordinates."""
+        placed = [self.instances.flattened] if len(self.instances) else []
+        return tuple(each for each in (self.static, self.dynamic, *placed) if len(each))

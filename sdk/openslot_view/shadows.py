@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
-from openslot_view.occluders import TriangleSet
 from openslot_view.polygons import Polygons, clip, signed_area
+from openslot_view.triangles import TriangleSet
 
 __all__ = ["Candidates", "Shadows", "candidates", "throw"]
 

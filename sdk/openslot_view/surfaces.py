@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Slot
 from openslot_view.cameras import rotation_matrix
-from openslot_view.occluders import TriangleSet, triangle_set
+from openslot_view.triangles import TriangleSet, triangle_set
 
 __all__ = ["Surfaces"]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from openslot_view.grids import covered, grown
 
-__all__ = ["WalkGraph", "free_paths"]
+__all__ = ["Floor", "WalkGraph", "floor_of", "free_paths"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,7 +43,7 @@ def free_paths(vertices: ArrayLike, triangles: ArrayLike, *, eye_height: float =
     ]
     if not len(corners):
         return WalkGraph(np.zeros((1, 3)), np.zeros((0, 2), dtype=np.int64))
-    grid = _grid(corners, max(1.9, eye_height + 0.1))
+    grid = floor_of(corners, max(1.9, eye_height + 0.1))
     region = _largest_region(grid.open)
     cells = _spread(region, seed)
     edges = _ways(cells, grid.open)
@@ -54,8 +54,8 @@ def free_paths(vertices: ArrayLike, triangles: ArrayLike, *, eye_height: float =
 
 
 @dataclass(frozen=True)
-class _Grid:
-    """open: (nx, nz), true where a walker may stand; origin: (x, z) of the first cell's corner."""
+class Floor:
+    """Where walkers may stand: open (nx, nz), by cells; origin (x, z) is the first cell's corner."""
 
     open: Bools
     origin: Floats
@@ -63,7 +63,8 @@ class _Grid:
     floor_y: float
 
 
-def _grid(corners: Floats, head_m: float) -> _Grid:
+def floor_of(corners: Floats, head_m: float) -> Floor:
+    """Return the floor of triangles (m, 3, 3), m ≥ 1, for walkers with their heads at `head_m`."""
     floor_y, flat = _floor(corners)
     low, high = corners.min(axis=(0, 1))[[0, 2]], corners.max(axis=(0, 1))[[0, 2]]
     area = float(np.prod(high - low))
@@ -77,7 +78,7 @@ def _grid(corners: Floats, head_m: float) -> _Grid:
     )
     body = grown(body, round(_BODY_M / cell))
     stand = covered(corners[flat], low, cell, shape, (-np.inf, np.inf)) if floored else np.ones(shape, dtype=bool)
-    return _Grid(stand & ~body, low, cell, floor_y)
+    return Floor(stand & ~body, low, cell, floor_y)
 
 
 def _floor(corners: Floats) -> tuple[float, Bools]:

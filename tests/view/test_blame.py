@@ -21,10 +21,8 @@ def pillars(*spans: tuple[float, float]) -> Occluders:
 
 def test_the_pillar_that_hides_most_is_named_first() -> None:
     found = hiders(Cameras.stack([EYE]), BOARD, pillars((-0.5, -0.4), (-0.1, 0.3), (3, 4)), [0], [0])[0]
-    assert [(each.name, pytest.approx(each.hidden_fraction)) for each in found] == [
-        ("pillar 1", 0.4),
-        ("pillar 0", 0.1),
-    ]
+    assert [each.name for each in found] == ["pillar 1", "pillar 0"]
+    assert [each.hidden_fraction for each in found] == pytest.approx([0.4, 0.1])
 
 
 def test_each_thing_is_told_what_it_hides_alone() -> None:

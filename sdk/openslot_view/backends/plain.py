@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from openslot_view.beams import Beams
 from openslot_view.cameras import Cameras
 from openslot_view.gates import Gates
-from openslot_view.occluders import Occluders, TriangleSet
+from openslot_view.occluders import Occluders
 from openslot_view.pairs import look
 from openslot_view.seen import Visibility
 from openslot_view.shadows import Candidates, Shadows, candidates, throw
 from openslot_view.spans import span_areas
 from openslot_view.surfaces import Surfaces
+from openslot_view.triangles import TriangleSet
 from openslot_view.union import Areas, union_areas
 
 __all__ = ["PlainBackend"]

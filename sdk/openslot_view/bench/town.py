@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.cameras import Camera, Cameras
+from openslot_view.capsules import capsule
 from openslot_view.surfaces import Surfaces
 
 __all__ = ["boards", "foliage", "town", "walkers"]
@@ -15,18 +16,18 @@ Ints = NDArray[np.int64]
 Mesh = tuple[Floats, Ints]
 
 _SIDE_M = 200.0
-_AROUND, _ALONG = 26, 16  # of a person: 832 triangles
+_AROUND, _ALONG = 26, 16  # of a person: 884 triangles
 
 
 def town(triangles: int, seed: int = 0) -> Mesh:
     """Return about `triangles` triangles on 200 m square: up to 400 houses, the rest people."""
     rng = np.random.default_rng(seed)
     houses = min(400, max(20, triangles // 24))
-    people = max(0, triangles - 12 * houses) // (2 * _AROUND * _ALONG)
+    people = max(0, triangles - 12 * houses) // (2 * _AROUND * (_ALONG + 1))
     half = rng.uniform([1, 1, 1], [6, 8, 6], (houses, 3))
     middle = _places(rng, houses, half[:, 1])
-    box, person = _box(), _person()
-    spots = _places(rng, people, np.full(people, 0.9))
+    box, person = _box(), capsule(around=_AROUND, along=_ALONG)
+    spots = _places(rng, people, np.zeros(people))
     return _joined([*((box[0] * h + m, box[1]) for h, m in zip(half, middle, strict=True)), *_moved(person, spots)])
 
 
@@ -68,19 +69,6 @@ def _box() -> Mesh:
     signs = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     return signs, np.array([face for a, b, c, d in quads for face in ((a, b, c), (a, c, d))])
-
-
-def _person() -> Mesh:
-    """Return a capsule 1.8 m high and 0.56 m wide about the origin, wound outwards."""
-    angle = np.linspace(0, np.pi, _ALONG + 1)[:, None]
-    turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)[None]
-    x, z = 0.28 * np.sin(angle) * np.cos(turn), 0.28 * np.sin(angle) * np.sin(turn)
-    y = 0.28 * np.cos(angle) + np.where(angle <= np.pi / 2, 0.62, -0.62) + 0 * turn
-    vertices = np.stack([x, y, z], axis=2).reshape(-1, 3)
-    ring, step = np.meshgrid(np.arange(_ALONG), np.arange(_AROUND), indexing="ij")
-    a, b = ring * _AROUND + step, ring * _AROUND + (step + 1) % _AROUND
-    faces = np.stack([np.stack([a, b, b + _AROUND], axis=2), np.stack([a, b + _AROUND, a + _AROUND], axis=2)])
-    return vertices, faces.reshape(-1, 3)
 
 
 def _moved(mesh: Mesh, spots: Floats) -> list[Mesh]:

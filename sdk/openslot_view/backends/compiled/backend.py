@@ -10,22 +10,24 @@ from numpy.typing import NDArray
 from openslot_spec.exposures import WhyNot
 from openslot_view import pairs
 from openslot_view.backends.compiled.collect import HIDDEN, OVERFLOW, total
-from openslot_view.backends.compiled.kernel import ROOM, SEEN, Mesh, kernel
+from openslot_view.backends.compiled.kernel import ROOM, SEEN, Mesh, Placed, Scene, kernel
 from openslot_view.backends.compiled.look import look, walk
-from openslot_view.backends.compiled.prepare import beam_rows, gate_row, mesh, surface_rows
+from openslot_view.backends.compiled.prepare import beam_rows, gate_row, mesh, placed, shape_rows, surface_rows
 from openslot_view.beams import Beams, quartered
 from openslot_view.cameras import Cameras
 from openslot_view.gates import Gates
-from openslot_view.occluders import Occluders, TriangleSet
+from openslot_view.instances import Instances, Shapes
+from openslot_view.occluders import Occluders
 from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
+from openslot_view.triangles import TriangleSet
 from openslot_view.union import Areas
 
 __all__ = ["CompiledBackend"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Rows = NDArray[np.void]
-Meshes = tuple[Mesh, Mesh, Mesh]
 
 
 class CompiledBackend:
@@ -39,6 +41,8 @@ class CompiledBackend:
     def __init__(self) -> None:
         self._room = np.zeros(1, ROOM)
         self._meshes: WeakKeyDictionary[TriangleSet, Mesh] = WeakKeyDictionary()
+        self._shapes: WeakKeyDictionary[Shapes, tuple[Mesh, Ints]] = WeakKeyDictionary()
+        self._placements: WeakKeyDictionary[Instances, Placed] = WeakKeyDictionary()
         self._surfaces: WeakKeyDictionary[Surfaces, tuple[Rows, Rows]] = WeakKeyDictionary()
 
     def look(self, cameras: Cameras, surfaces: Surfaces, occluders: Occluders, gates: Gates | None) -> Visibility:
@@ -74,13 +78,23 @@ class CompiledBackend:
             areas[crowded, 1] = np.bincount(whole, again.screen, crowded.size)
         return Areas(areas[:, 0].copy(), areas[:, 1].copy())
 
-    def _scene(self, surfaces: Surfaces, occluders: Occluders) -> Meshes:
+    def _scene(self, surfaces: Surfaces, occluders: Occluders) -> Scene:
         first, second = len(occluders.static), len(occluders.static) + len(occluders.dynamic)
-        return (
+        return Scene(
             self._mesh(occluders.static),
             self._mesh(occluders.dynamic)._replace(offset=first),
+            self._placed(occluders.instances),
             self._mesh(surfaces.own)._replace(offset=second),
         )
+
+    def _placed(self, instances: Instances) -> Placed:
+        found = self._placements.get(instances)
+        if found is None:
+            shapes = self._shapes.get(instances.shapes)
+            if shapes is None:
+                shapes = self._shapes[instances.shapes] = shape_rows([self._mesh(m) for m in instances.shapes.meshes])
+            found = self._placements[instances] = placed(instances, *shapes)
+        return found
 
     def _mesh(self, triangles: TriangleSet) -> Mesh:
         found = self._meshes.get(triangles)
@@ -106,12 +120,12 @@ class CompiledBackend:
 
 
 @kernel
-def _all_hidden(meshes: Meshes, beams: Rows, room: np.void, areas: Floats) -> NDArray[np.uint8]:
+def _all_hidden(scene: Scene, beams: Rows, room: np.void, areas: Floats) -> NDArray[np.uint8]:
     """Write the hidden chart and screen area of every beam to `areas` (n, 2); return how each beam stands (n,)."""
     states = np.zeros(len(beams), np.uint8)
     for p in range(len(beams)):
         beam = beams[p]
-        shadows, states[p] = walk(meshes, beam, room)
+        shadows, states[p] = walk(scene, beam, room)
         chart, seen = beam.chart_area, beam.screen_area
         if states[p] != HIDDEN:
             chart, seen = total(beam, shadows, room)

@@ -11,7 +11,7 @@ from openslot_view.backends.compiled.mask import full, paint
 from openslot_view.backends.compiled.rows import row_area
 from openslot_view.backends.compiled.shadow import project, shadow
 
-__all__ = ["HIDDEN", "OPEN", "OVERFLOW", "collect", "total"]
+__all__ = ["HIDDEN", "OPEN", "OVERFLOW", "collect", "meets", "planes_of", "total"]
 
 Floats = NDArray[np.float64]
 
@@ -37,20 +37,20 @@ def total(beam: Record, shadows: int, room: Record) -> tuple[float, float]:
 
 
 @kernel
-def collect(mesh: Mesh, beam: Record, own: bool, shadows: int, room: Record) -> tuple[int, int]:  # noqa: FBT001 - compiled
-    """Add the shadows of `mesh` to those already in `room`; return their number and how the beam stands.
+def collect(mesh: Mesh, root: int, beam: Record, own: bool, shadows: int, room: Record) -> tuple[int, int]:  # noqa: FBT001 - compiled
+    """Add the shadows of `mesh` from node `root` to those in `room`; return their number and how the beam stands.
 
     HIDDEN when they leave nothing, OVERFLOW when the room is full, else OPEN. With `own` only triangles of the beam's
     surface count, else all but those of its owner.
     """
-    planes = _planes(beam, room.planes)
+    planes = planes_of(beam, room.planes)
     depth = 1 if len(mesh.triangles) else 0
-    room.stack[0] = 0
+    room.stack[0] = root
     ask = 0
     while depth:
         depth -= 1
         node = mesh.nodes[room.stack[depth]]
-        if not _meets(node, room.planes, planes):
+        if not meets(node, room.planes, planes):
             continue
         if node.size == 0:
             room.stack[depth], room.stack[depth + 1] = node.first, node.first + 1
@@ -67,7 +67,7 @@ def collect(mesh: Mesh, beam: Record, own: bool, shadows: int, room: Record) -> 
 
 
 @inlined
-def _planes(beam: Record, planes: Floats) -> int:
+def planes_of(beam: Record, planes: Floats) -> int:
     """Write the beam's planes in world coordinates, borders first, then the facet's and the near plane."""
     forms, borders, eye = beam.forms, beam.borders, beam.eye
     count: int = beam.sides + 2
@@ -82,7 +82,7 @@ def _planes(beam: Record, planes: Floats) -> int:
 
 
 @inlined
-def _meets(node: Record, planes: Floats, count: int) -> bool:
+def meets(node: Record, planes: Floats, count: int) -> bool:
     """Return whether the node's box has a point inside every plane, plane by plane."""
     low, high = node.low, node.high
     for k in range(count):

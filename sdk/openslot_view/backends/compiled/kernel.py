@@ -13,7 +13,21 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BEAM", "BODY", "CAPACITY", "NODE", "ROOM", "TRIANGLE", "Mesh", "Record", "inlined", "kernel"]
+__all__ = [
+    "BEAM",
+    "BODY",
+    "CAPACITY",
+    "INSTANCE",
+    "NODE",
+    "ROOM",
+    "TRIANGLE",
+    "Mesh",
+    "Placed",
+    "Record",
+    "Scene",
+    "inlined",
+    "kernel",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,10 +139,25 @@ SEEN = np.dtype(
 )
 """One pair of `Visibility`; the angles as cosines."""
 
+INSTANCE = np.dtype(
+    [
+        ("turn", np.float64, (3, 3)),
+        ("back", np.float64, (3, 3)),
+        ("place", np.float64, (3,)),
+        ("owner", np.int64),
+        ("root", np.int64),
+        ("number", np.int64),
+    ]
+)
+"""A placement: world = turn · shape + place, `back` the inverse of `turn`, `root` the shape's node."""
+
 ROOM = np.dtype(
     [
         ("camera", CAMERA),
         ("beam", BEAM),
+        ("local", BEAM),
+        ("world_planes", np.float64, (16, 4)),
+        ("world_stack", np.int32, (256,)),
         ("outline", np.float64, (2, 16, 8)),
         ("work", np.float64, (2, 24, 7)),
         ("planes", np.float64, (16, 4)),
@@ -167,6 +196,23 @@ class Mesh(NamedTuple):
     nodes: NDArray[np.void]
     bodies: NDArray[np.void]
     offset: int
+
+
+class Placed(NamedTuple):
+    """Shapes, one behind the other in one `mesh`, and their placements in the order of a tree of their own."""
+
+    mesh: Mesh
+    instances: NDArray[np.void]
+    nodes: NDArray[np.void]
+
+
+class Scene(NamedTuple):
+    """All that may hide: `own` are the triangles of curved surfaces, which hide only other parts of the same one."""
+
+    static: Mesh
+    dynamic: Mesh
+    placed: Placed
+    own: Mesh
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:

@@ -9,13 +9,13 @@ from openslot_spec.exposures import WhyNot
 from openslot_view.backends.compiled.cast import aim, outline
 from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, collect, total
 from openslot_view.backends.compiled.eyes import derive, in_view, turned
-from openslot_view.backends.compiled.kernel import Mesh, Record, inlined, kernel
+from openslot_view.backends.compiled.kernel import Record, Scene, inlined, kernel
+from openslot_view.backends.compiled.place import collect_placed
 
 __all__ = ["look", "walk"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.void]
-Meshes = tuple[Mesh, Mesh, Mesh]
 
 COUNTED, VIEWPORT, BACK_FACING = int(WhyNot.COUNTED), int(WhyNot.VIEWPORT), int(WhyNot.BACK_FACING)
 CLIPPED, OBLIQUE, SMALL = int(WhyNot.CLIPPED), int(WhyNot.TOO_OBLIQUE), int(WhyNot.TOO_SMALL)
@@ -28,7 +28,7 @@ _EXACT = 1e-9
 def look(
     views: tuple[Floats, Floats, NDArray[np.uint8]],
     surfaces: tuple[Rows, Rows],
-    meshes: Meshes,
+    scene: Scene,
     gates: Record,
     room: Record,
     seen: Rows,
@@ -45,23 +45,25 @@ def look(
             pair.sight, pair.screen = turned(room.camera, surface)
             pair.why = VIEWPORT
             if in_view(room.camera, surface):
-                _pair(surface, surfaces[1], meshes, gates, room, pair)
+                _pair(surface, surfaces[1], scene, gates, room, pair)
 
 
 @kernel
-def walk(meshes: Meshes, beam: Record, room: Record) -> tuple[int, int]:
-    """Collect the beam's shadows of all meshes; return their number and how the beam stands."""
-    static, dynamic, own = meshes
-    shadows, state = collect(static, beam, False, 0, room)  # noqa: FBT003 - compiled
-    if state == OPEN and len(dynamic.triangles):
-        shadows, state = collect(dynamic, beam, False, shadows, room)  # noqa: FBT003
-    if state == OPEN and len(own.triangles):
-        shadows, state = collect(own, beam, True, shadows, room)  # noqa: FBT003
+def walk(scene: Scene, beam: Record, room: Record) -> tuple[int, int]:
+    """Collect the beam's shadows of the whole scene; return their number and how the beam stands."""
+    shadows, state = collect(scene.static, 0, beam, False, 0, room)  # noqa: FBT003 - compiled
+    if state == OPEN and len(scene.dynamic.triangles):
+        shadows, state = collect(scene.dynamic, 0, beam, False, shadows, room)  # noqa: FBT003
+    if state == OPEN and len(scene.own.triangles):
+        shadows, state = collect(scene.own, 0, beam, True, shadows, room)  # noqa: FBT003
+    if state == OPEN and len(scene.placed.instances):
+        used = scene.own.offset + len(scene.own.triangles)
+        shadows, state = collect_placed(scene.placed, beam, used, shadows, room)
     return shadows, state
 
 
 @kernel
-def _pair(surface: Record, facets: Rows, meshes: Meshes, gates: Record, room: Record, pair: Record) -> None:
+def _pair(surface: Record, facets: Rows, scene: Scene, gates: Record, room: Record, pair: Record) -> None:
     if pair.sight <= 0 and not surface.two_sided and surface.last - surface.first == 1:
         pair.why = BACK_FACING
         return
@@ -77,14 +79,14 @@ def _pair(surface: Record, facets: Rows, meshes: Meshes, gates: Record, room: Re
     pair.why = _gate(pair, gates)
     if pair.why == COUNTED or gates.ask_all:
         pair.measured = 1
-        _unhidden(surface, facets, meshes, room, pair)
+        _unhidden(surface, facets, scene, room, pair)
         small = pair.visible < gates.visible_fraction_min or pair.coverage < gates.coverage_min
         if pair.why == COUNTED and small:
             pair.why = OBSTRUCTED
 
 
 @inlined
-def _unhidden(surface: Record, facets: Rows, meshes: Meshes, room: Record, pair: Record) -> None:
+def _unhidden(surface: Record, facets: Rows, scene: Scene, room: Record, pair: Record) -> None:
     """Write what occluders leave visible."""
     chart = seen = 0.0
     for f in range(surface.first, surface.last):
@@ -95,7 +97,7 @@ def _unhidden(surface: Record, facets: Rows, meshes: Meshes, room: Record, pair:
             continue
         aim(room.camera, facet, beam)
         beam.owner, beam.surface = surface.owner, surface.number
-        shadows, state = walk(meshes, beam, room)
+        shadows, state = walk(scene, beam, room)
         if state == OVERFLOW:
             pair.why = UNMEASURABLE
             return

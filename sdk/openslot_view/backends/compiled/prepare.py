@@ -5,15 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.backends.compiled.kernel import BEAM, BODY, FACET, GATES, NODE, SURFACE, TRIANGLE, Mesh
+from openslot_view.backends.compiled.kernel import (
+    BEAM,
+    BODY,
+    FACET,
+    GATES,
+    INSTANCE,
+    NODE,
+    SURFACE,
+    TRIANGLE,
+    Mesh,
+    Placed,
+)
 from openslot_view.backends.compiled.tree import build, larger_last
 from openslot_view.beams import Beams
 from openslot_view.gates import Gates
-from openslot_view.occluders import TriangleSet
+from openslot_view.instances import Instances
 from openslot_view.surfaces import Surfaces
+from openslot_view.triangles import TriangleSet
 
-__all__ = ["beam_rows", "gate_row", "mesh", "surface_rows"]
+__all__ = ["beam_rows", "gate_row", "mesh", "placed", "shape_rows", "surface_rows"]
 
+Ints = NDArray[np.int64]
 Rows = NDArray[np.void]
 
 
@@ -40,6 +53,45 @@ def mesh(triangles: TriangleSet) -> Mesh:
         _filled(BODY, low=bodies.low, high=bodies.high),
         0,
     )
+
+
+def shape_rows(meshes: list[Mesh]) -> tuple[Mesh, Ints]:
+    """Return the meshes one behind the other as one, and the root node of each."""
+    triangles = np.cumsum([0] + [len(each.triangles) for each in meshes])
+    nodes = np.cumsum([0] + [len(each.nodes) for each in meshes])
+    bodies = np.cumsum([0] + [len(each.bodies) for each in meshes])
+    parts = []
+    for k, each in enumerate(meshes):
+        part = [each.triangles.copy(), each.nodes.copy(), each.bodies]
+        part[0]["neighbour"] += np.where(part[0]["neighbour"] >= 0, triangles[k], 0).astype(np.int32)
+        part[0]["body"] += np.where(part[0]["body"] >= 0, bodies[k], 0).astype(np.int32)
+        part[1]["first"] += np.where(part[1]["size"] > 0, triangles[k], nodes[k]).astype(np.int32)
+        parts.append(part)
+    empty = [np.zeros(0, TRIANGLE), np.zeros(0, NODE), np.zeros(0, BODY)]
+    joined = [np.concatenate([nothing, *(part[k] for part in parts)]) for k, nothing in enumerate(empty)]
+    return Mesh(joined[0], joined[1], joined[2], 0), nodes[:-1]
+
+
+def placed(instances: Instances, shapes: Mesh, roots: Ints) -> Placed:
+    """Return the placements in the order of a tree over their boxes in the world."""
+    if not len(instances):
+        return Placed(shapes, np.zeros(0, INSTANCE), np.zeros(0, NODE))
+    turn, place = instances.world_from_shape[:, :3, :3], instances.world_from_shape[:, :3, 3]
+    root = roots[instances.shape]
+    low, high = shapes.nodes["low"][root], shapes.nodes["high"][root]
+    middle = np.einsum("ijk,ik->ij", turn, (low + high) / 2) + place
+    half = np.einsum("ijk,ik->ij", np.abs(turn), (high - low) / 2)
+    box_low, box_high, first, size, order = build(middle - half, middle + half)
+    rows = _filled(
+        INSTANCE,
+        turn=turn,
+        back=np.linalg.inv(turn),
+        place=place,
+        owner=instances.owner,
+        root=root,
+        number=np.arange(len(root)),
+    )
+    return Placed(shapes, rows[order], _filled(NODE, low=box_low, high=box_high, first=first, size=size))
 
 
 def surface_rows(surfaces: Surfaces) -> tuple[Rows, Rows]:
