@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from openslot_view.instances import Instances, Shapes
 from openslot_view.triangles import TriangleSet, triangle_set
 
-__all__ = ["Occluders"]
+__all__ = ["Occluders", "TriangleSet"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

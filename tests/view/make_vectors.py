@@ -222,7 +222,7 @@ def bad() -> list[tuple[str, dict[str, Any], str]]:
         ("a curved board's index out of range", looks(slot=torn), "geometry.invalid"),
         *((name, looks(thing), "geometry.invalid") for name, thing in things.items()),
         ("no slot", {"camera": camera()}, "wire.invalid"),
-        ("a profile nobody knows", looks(profile="iig-9"), "wire.invalid"),
+        ("a profile nobody knows", looks(profile="iig-9"), "profile.unknown"),
     ]
 
 
@@ -298,7 +298,7 @@ def passing() -> Traces:
     ]
 
 
-def bad_traces() -> list[tuple[str, Any]]:
+def bad_traces() -> list[tuple[str, Any, str]]:
     display = "iig-2.0-display"
     without = {name: value for name, value in sample(0).items() if name != "coverage"}
     lines = {
@@ -318,9 +318,9 @@ def bad_traces() -> list[tuple[str, Any]]:
         "a second line that is bad": sample(100, idle="no"),
     }
     return [
-        *((name, {"profile": display, "lines": [sample(0), line]}) for name, line in lines.items()),
-        ("a profile nobody knows", {"profile": "iig-9", "lines": []}),
-        ("no lines", {"profile": display}),
+        *((name, {"profile": display, "lines": [sample(0), line]}, "wire.invalid") for name, line in lines.items()),
+        ("a profile nobody knows", {"profile": "iig-9", "lines": []}, "profile.unknown"),
+        ("no lines", {"profile": display}, "wire.invalid"),
     ]
 
 
@@ -333,7 +333,7 @@ def documents() -> dict[str, dict[str, Any]]:
         {"name": name, "input": {"profile": profile, "lines": lines}, "expect": {"ok": expect}}
         for name, profile, lines, expect in [*timing(), *passing()]
     ]
-    broken = [{"name": name, "input": given, "expect": {"code": "wire.invalid"}} for name, given in bad_traces()]
+    broken = [{"name": name, "input": given, "expect": {"code": code}} for name, given, code in bad_traces()]
     return {
         "visibility/one_pair.json": {
             "area": "visibility",
