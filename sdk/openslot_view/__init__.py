@@ -4,9 +4,11 @@ from openslot_view.backends import warm_up
 from openslot_view.blame import Hider, hiders
 from openslot_view.cameras import Camera, Cameras, Depth
 from openslot_view.capsules import capsule
+from openslot_view.cutouts import cut_out
 from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.frames import FRAMES, Frame, frame
 from openslot_view.gates import Gates
+from openslot_view.heat import Heat
 from openslot_view.instances import Shapes
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
@@ -21,6 +23,7 @@ __all__ = [
     "Exposures",
     "Frame",
     "Gates",
+    "Heat",
     "Hider",
     "Occluders",
     "Samples",
@@ -28,6 +31,7 @@ __all__ = [
     "Surfaces",
     "Visibility",
     "capsule",
+    "cut_out",
     "frame",
     "hiders",
     "measure",
