@@ -46,7 +46,7 @@ class Record(BaseModel):
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = "/".join(str(part) for part in first["loc"])
-            raise OpenSlotError(code, first["msg"], where=where) from None
+            raise OpenSlotError(code, first["msg"].removeprefix("Value error, "), where=where) from None
 
     def plain(self) -> dict[str, Any]:
         """Return the record as JSON-ready values, absent fields left out."""

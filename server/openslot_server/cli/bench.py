@@ -18,6 +18,7 @@ __all__ = ["bench", "machine"]
 
 BENCHES = {
     "visibility": "openslot_view.bench",
+    "ingest": "openslot_server.bench.ingest",
 }
 """Each module has `run(progress) -> (figures, table)`: figures by name, and a table as a list of rows (dicts)."""
 
