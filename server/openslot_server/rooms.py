@@ -111,7 +111,10 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     if lots:
         postings = merge(posting for lot in lots for posting in _released(rooms.budgets, lot))
         rows += rooms.ledger.append(Entry(Kind.RELEASE, now_ms, "", postings, lots))
-    rooms.intake.forget(rooms.budgets.forget_due(now_ms - late_ms), now_ms - late_ms)
+    over = rooms.budgets.forget_due(now_ms - late_ms)
+    rooms.intake.forget(
+        over, now_ms - late_ms - MAX_PLACEMENT_MS
+    )  # a batch may hold a ticket that was issued just then
     return rows
 
 
