@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 
 from openslot_spec.exposures import WhyNot
 from openslot_spec.profiles import Profile
+from openslot_view.blame import hiders
 from openslot_view.exposure import Samples
 from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
 from openslot_view.plan import Forecast, expose, look
 from openslot_view.surfaces import Surfaces
-from openslot_view.triangles import TriangleSet
 from openslot_view.visibility import measure
 from openslot_view.visits import Visits
 
@@ -25,7 +26,7 @@ Ints = NDArray[np.int64]
 
 _SUSPECTS = 8
 _ROWS = 2000  # obstructed samples measured again, of one slot
-_LINES = 128  # of them that look for suspects
+_ASKED = 64  # of them that say what hid the slot
 _NAMED = 4
 
 
@@ -46,17 +47,16 @@ class Cost:
 def costs(
     visits: Visits, surfaces: Surfaces, slot: int, occluders: Occluders, profile: Profile, *, backend: str = "auto"
 ) -> tuple[Cost, ...]:
-    """Return the occluders with an owner that cost surface `slot` most, worst first; of about 2,000 obstructed samples.
+    """Return the occluders with an owner that cost surface `slot` most, worst first.
 
-    Suspects are those whose boxes stand most often between eye and slot.
+    About 2,000 obstructed samples are measured again; suspects are those that hide most in a few of them.
     """
     gates = Gates.of(profile)
     own = int(surfaces.owner[slot])
     seen = look(visits, _copies(surfaces, slot, np.array([own])), occluders, gates, backend)
     visits, seen = _first(visits, seen)
     rows = np.flatnonzero(seen.why == WhyNot.OBSTRUCTED)
-    corners = surfaces.corners[surfaces.start[slot] : surfaces.start[slot + 1]].reshape(-1, 3)
-    suspects = _suspects(visits.eye[_evenly(rows, _LINES)], corners, occluders.static, own)
+    suspects = _suspects(visits, _evenly(rows, _ASKED), surfaces, slot, occluders)
     if not len(suspects):
         return ()
     copies = _copies(surfaces, slot, suspects)
@@ -106,30 +106,15 @@ def _without(occluders: Occluders, own: int) -> Occluders:
     )
 
 
-def _suspects(eyes: Floats, corners: Floats, triangles: TriangleSet, own: int) -> Ints:
-    """Return the owners whose boxes the most lines from `eyes` to the slot's corners and middle pass through."""
-    owners, number = np.unique(triangles.owner, return_inverse=True)
-    low, high = np.full((len(owners), 3), np.inf), np.full((len(owners), 3), -np.inf)
-    np.minimum.at(low, number, triangles.corners.min(axis=1))
-    np.maximum.at(high, number, triangles.corners.max(axis=1))
-    middle = corners.mean(axis=0)
-    ends = np.concatenate([[middle], middle + 0.9 * (corners - middle)])
-    met = np.zeros(len(owners), np.int64)
-    for eye in eyes:
-        met += _passes(eye, ends, low, high).sum(axis=0)
-    met[(owners < 0) | (owners == own)] = 0
-    order = np.argsort(-met, kind="stable")[:_SUSPECTS]
-    return owners[order[met[order] > 0]]
-
-
-def _passes(eye: Floats, ends: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
-    """Return (ends, boxes): whether the line from `eye` to an end passes through the box (slabs)."""
-    along = ends - eye
-    along = np.where(np.abs(along) < 1e-12, 1e-12, along)[:, None]
-    enter, leave = (low - eye) / along, (high - eye) / along
-    first = np.minimum(enter, leave).max(axis=2)
-    last = np.maximum(enter, leave).min(axis=2)
-    return np.asarray((first <= last) & (last >= 0) & (first <= 1))
+def _suspects(visits: Visits, rows: Ints, surfaces: Surfaces, slot: int, occluders: Occluders) -> Ints:
+    """Return the owners that hide most of the slot in these samples; things without an owner cannot be taken away."""
+    shares: defaultdict[int, float] = defaultdict(float)
+    cameras = visits.cameras(rows)
+    for hidden in hiders(cameras, surfaces, occluders, np.arange(len(rows)), np.full(len(rows), slot)):
+        for hider in hidden:
+            shares[hider.owner] += hider.hidden_fraction
+    shares.pop(-1, None)
+    return np.array(sorted(shares, key=lambda owner: -shares[owner])[:_SUSPECTS], np.int64)
 
 
 def _replaced(seen: Samples, rows: Ints, freed: Samples, width: int) -> Samples:

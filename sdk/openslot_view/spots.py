@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.grids import covered, grown
-from openslot_view.occluders import TriangleSet
 from openslot_view.surfaces import Surfaces
+from openslot_view.triangles import TriangleSet
 from openslot_view.walkways import Floor
 
 __all__ = ["Size", "Spots", "standing_spots", "wall_spots"]
@@ -66,6 +66,18 @@ class Spots:
         """Return the spots of `rows`."""
         return type(self)(self.position[rows], self.facing[rows], self.owner[rows], self.size)
 
+    @property
+    def apart_m(self) -> float:
+        """Return how far the middles of two boards should be apart: two of them wide, 3 m at least."""
+        return max(3.0, 2 * max(self.size))
+
+    def apart_from(self, places: Floats) -> Self:
+        """Return the spots that are apart from all of the middles `places` (k, 3)."""
+        free = np.ones(len(self), np.bool_)
+        for place in places:
+            free &= np.linalg.norm(self.position - place, axis=1) >= self.apart_m
+        return self.take(np.flatnonzero(free))
+
     def surfaces(self) -> Surfaces:
         """Return one-sided boards at the spots."""
         right = np.cross(UP, self.facing)[:, None]
@@ -113,7 +125,7 @@ def _on_wall(corners: Floats, on: Ints, owner: int, facing: Floats, size: Size) 
     low, high = wall.min(axis=(0, 1))[[0, 2]], wall.max(axis=(0, 1))[[0, 2]]
     cell = max(float(np.clip(min(size) / 4, 0.1, 0.25)), float((high - low).max()) / 512)
     low = low - cell
-    shape = np.ceil((high - low) / cell).astype(int) + 1
+    shape = np.ceil((high - low) / cell).astype(int) + 2  # a rim that holds nothing, on the far sides too
     held = covered(wall, low, cell, shape, (-2 * _FLAT_M, 2 * _FLAT_M))
     free = ~grown(~held, 1) & ~_before(local, low, cell, shape)
     at = _fitting(free, np.ceil(np.array(size) / cell - 1e-9).astype(int), np.maximum(0.5, np.array(size) / 2) / cell)
@@ -145,12 +157,13 @@ def _fitting(free: Bools, window: Ints, spacing: Floats) -> Ints:
     held = sums[w:, h:] - sums[:-w, h:] - sums[w:, :-h] + sums[:-w, :-h]
     at = np.argwhere(held == w * h)
     if not len(at):
-        return at
+        return np.zeros((0, 2), np.int64)
     from_first = at - at.min(axis=0)
     step = np.maximum(1, spacing.astype(int))
     step[0] = max(step[0], -(-int(from_first[:, 0].max() + 1) // _COLUMNS))
     row = from_first // step
-    return at[(from_first % step == 0).all(axis=1) & (row[:, 1] < _ROWS)]
+    chosen = (from_first % step == 0).all(axis=1) & (row[:, 1] < _ROWS)
+    return np.asarray(at[chosen])
 
 
 def standing_spots(triangles: TriangleSet, floor: Floor, walked: Floats, size: Size) -> Spots:
@@ -173,7 +186,7 @@ def _apart(cells: Ints) -> Ints:
     step = 1
     while (cells % step == 0).all(axis=1).sum() > _STANDS:
         step += 1
-    return cells[(cells % step == 0).all(axis=1)]
+    return np.asarray(cells[(cells % step == 0).all(axis=1)])
 
 
 def _turned(corners: Floats, position: Floats, facings: Floats, size: Size) -> Spots:

@@ -26,23 +26,17 @@ _VISITS = 64  # that the best few are tried with
 
 
 def best_spots(
-    visits: Visits,
-    spots: Spots,
-    occluders: Occluders,
-    profile: Profile,
-    count: int,
-    *,
-    taken: Floats,
-    backend: str = "auto",
+    visits: Visits, spots: Spots, occluders: Occluders, profile: Profile, count: int, *, backend: str = "auto"
 ) -> Spots:
-    """Return at most `count` spots that bring any impression, best first.
+    """Return at most `count` spots that bring any impression, apart from each other, best first.
 
-    They are two board widths apart, 3 m at least, from each other and from the middles `taken` (k, 3). All are ranked
-    by a few thousand glances; the best few are then planned in full.
+    All are ranked by a few thousand glances out of the visits; the best few are then planned in full.
     """
+    if not len(spots):
+        return spots
     some = spots.take(np.unique(np.linspace(0, len(spots) - 1, min(len(spots), _SPOTS)).round().astype(np.int64)))
     order = np.argsort(-(score := _glanced(visits, some, occluders, profile, backend)), kind="stable")
-    few = some.take(_spaced(some.position, order[score[order] > 0], 4 * count + 8, taken, max(3.0, 2 * max(some.size))))
+    few = some.take(_spaced(some, order[score[order] > 0], 4 * count + 8))
     if not len(few):
         return few
     forecast = plan(visits.some(_VISITS), few.surfaces(), occluders, profile, backend=backend)
@@ -57,26 +51,26 @@ def _glanced(visits: Visits, spots: Spots, occluders: Occluders, profile: Profil
     rows = np.arange(0, len(visits.eye), stride)
     visit = np.searchsorted(visits.start, rows, "right") - 1
     surfaces, gates = spots.surfaces(), Gates.of(profile)
-    passed = np.zeros((len(visits), len(spots)))
+    passed, straight = np.zeros((len(visits), len(spots))), np.zeros(len(spots))
     step = max(1, _GLANCES_AT_ONCE // max(1, len(spots)))
     for first in range(0, len(rows), step):
         part = slice(first, first + step)
         seen = measure(visits.cameras(rows[part]), surfaces, occluders, gates=gates, backend=backend)
-        np.add.at(passed, visit[part], seen.why == WhyNot.COUNTED)
+        counts = seen.why == WhyNot.COUNTED
+        np.add.at(passed, visit[part], counts)
+        straight += (counts * np.cos(np.radians(seen.angle_deg))).sum(axis=0)
     each_ms = stride * visits.sample_ms
     counted = np.minimum(1.0, passed * each_ms / max(profile.duration_ms, 1))
-    # how long it was seen decides between places that all visits come by
-    return np.asarray(counted.sum(axis=0) + 1e-3 * passed.sum(axis=0))
+    # between places that as many visits come by, the one that is seen longer and straighter
+    return np.asarray(counted.sum(axis=0) + straight / (2 * len(rows)))
 
 
-def _spaced(position: Floats, order: Ints, count: int, taken: Floats, apart_m: float) -> Ints:
+def _spaced(spots: Spots, order: Ints, count: int) -> Ints:
     """Return the first `count` of `order` that are apart from all before them."""
     chosen: list[int] = []
-    near = np.zeros(len(position), np.bool_)
-    for place in taken:
-        near |= np.linalg.norm(position - place, axis=1) < apart_m
+    near = np.zeros(len(spots), np.bool_)
     for at in order.tolist():
         if len(chosen) < count and not near[at]:
             chosen.append(at)
-            near |= np.linalg.norm(position - position[at], axis=1) < apart_m
+            near |= np.linalg.norm(spots.position - spots.position[at], axis=1) < spots.apart_m
     return np.array(chosen, np.int64)
