@@ -57,8 +57,8 @@ class CompiledBackend:
             seen["visible"],
             seen["on_screen"],
             seen["coverage"],
-            np.clip(seen["sight"], -1.0, 1.0),
-            np.clip(seen["screen"], -1.0, 1.0),
+            seen["sight"],
+            seen["screen"],
             seen["measured"] > 0,
             seen["why"].astype(np.uint8),
         )

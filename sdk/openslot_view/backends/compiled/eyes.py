@@ -54,14 +54,19 @@ def in_view(camera: Record, surface: Record) -> bool:
 def turned(camera: Record, surface: Record) -> tuple[float, float]:
     """Return the cosines of the surface's normal with the line to the eye and with the screen's normal."""
     normal, toward = surface.facing, camera.toward
-    screen = normal[0] * toward[0] + normal[1] * toward[1] + normal[2] * toward[2]
+    screen = _cosine(normal[0] * toward[0] + normal[1] * toward[1] + normal[2] * toward[2])
     if camera.orthographic:
         return screen, screen
     x, y, z = camera.eye[0] - surface.centre[0], camera.eye[1] - surface.centre[1], camera.eye[2] - surface.centre[2]
     squared = x * x + y * y + z * z
     if squared == 0:
         return 0.0, screen
-    return (normal[0] * x + normal[1] * y + normal[2] * z) / np.sqrt(squared), screen
+    return _cosine((normal[0] * x + normal[1] * y + normal[2] * z) / np.sqrt(squared)), screen
+
+
+@inlined
+def _cosine(value: float) -> float:
+    return min(max(value, -1.0), 1.0)
 
 
 @inlined

@@ -127,7 +127,7 @@ def _gate(pair: Record, gates: Record) -> int:
     if pair.on_screen < gates.visible_fraction_min:
         return CLIPPED
     cosine = pair.screen if gates.by_screen else pair.sight
-    angle = np.degrees(np.arccos(min(abs(cosine), 1.0)))
+    angle = np.degrees(np.arccos(abs(cosine)))
     if angle > gates.angle_max_deg or (angle == gates.angle_max_deg and not gates.angle_inclusive):
         return OBLIQUE
     return SMALL if pair.coverage < gates.coverage_min else COUNTED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -115,6 +117,7 @@ def surface_rows(surfaces: Surfaces) -> tuple[Rows, Rows]:
     )
 
 
+@lru_cache(maxsize=64)
 def gate_row(gates: Gates | None) -> Rows:
     """Return the gates as one row; without any, all of a surface is wanted and every pair measured."""
     limits = gates or Gates(visible_fraction_min=1.0)
