@@ -39,6 +39,7 @@ class Code(StrEnum):
     SLOT_DUPLICATE = "slot.duplicate"
     SLOT_DEGENERATE = "slot.degenerate"
     SLOT_LIMIT = "slot.limit"
+    SLOT_STALE = "slot.stale"
     PROFILE_UNKNOWN = "profile.unknown"
     # cameras and geometry
     CAMERA_INVALID = "camera.invalid"
@@ -62,6 +63,12 @@ class Code(StrEnum):
     TICKET_FOREIGN = "ticket.foreign"
     EVENT_DUPLICATE = "event.duplicate"
     EVENT_OUT_OF_RANGE = "event.out_of_range"
+    TRAFFIC_REPLAYED = "traffic.replayed"
+    TRAFFIC_BACKWARDS = "traffic.backwards"
+    TRAFFIC_TOO_LONG = "traffic.too_long"
+    TRAFFIC_TOO_OFTEN = "traffic.too_often"
+    TRAFFIC_CROWD = "traffic.crowd"
+    TRAFFIC_ABSURD = "traffic.absurd"
     BATCH_CONFLICT = "batch.conflict"
     BATCH_INVALID = "batch.invalid"
     SPOOL_FULL = "spool.full"
@@ -100,6 +107,7 @@ SENTENCES: dict[Code, str] = {
     Code.SLOT_DEGENERATE: "The slot has no area, or its transform is singular or sheared.",
     Code.PROFILE_UNKNOWN: "No viewability profile has this name; the error lists those there are.",
     Code.SLOT_LIMIT: "The world has more slots than the limit announced in `welcome`.",
+    Code.SLOT_STALE: "The slot was changed or removed before the event; ask for a new placement.",
     Code.CAMERA_INVALID: "The camera is not finite, its matrix is singular, or its viewport is not positive.",
     Code.GEOMETRY_INVALID: "Vertices are not finite or a triangle's index is out of range.",
     Code.PATHS_INVALID: "The visitors' paths do not fit `schema/paths.json`; the error names the field.",
@@ -118,6 +126,12 @@ SENTENCES: dict[Code, str] = {
     Code.TICKET_FOREIGN: "The ticket was issued to another world or session.",
     Code.EVENT_DUPLICATE: "This placement already has this event for this viewer.",
     Code.EVENT_OUT_OF_RANGE: "A figure of the event lies outside what is possible.",
+    Code.TRAFFIC_REPLAYED: "These events came before, under another batch id; they count once.",
+    Code.TRAFFIC_BACKWARDS: "The events of this view happened in an order that time does not allow.",
+    Code.TRAFFIC_TOO_LONG: "The view lasted longer than the time in which it can have happened.",
+    Code.TRAFFIC_TOO_OFTEN: "This viewer has a viewable event in this slot within the time that one takes.",
+    Code.TRAFFIC_CROWD: "Far more viewers than the world expected when it asked for this placement.",
+    Code.TRAFFIC_ABSURD: "The figures of the event contradict each other or its profile.",
     Code.BATCH_CONFLICT: "The batch id was used before with other content; the first one stands.",
     Code.BATCH_INVALID: "The columns do not agree in length, type or range.",
     Code.SPOOL_FULL: "The spool reached its size limit; further events are counted as dropped and said so.",
