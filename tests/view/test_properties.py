@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from openslot_view import FRAMES, Cameras, Depth, Frame, Occluders, Surfaces, Visibility, measure
 from tests.view.scenes import Scene, box_mesh, rigid, scene, soup
 
+BACKENDS = ["numpy", "numba"] if find_spec("numba") else ["numpy"]
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -90,6 +92,20 @@ def test_saying_everything_twice_in_any_order_changes_nothing(seed: int) -> None
     this = scene(seed)
     order = np.random.default_rng(seed).permutation(np.tile(np.arange(len(this.triangles)), 2))
     same(this.measured(), replace(this, triangles=this.triangles[order]).measured())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(seed=seeds, shift=st.sampled_from([1e-14, 1e-12, 1e-11, 1e-10, 1e-8]))
+@settings(max_examples=30)
+def test_copies_that_almost_coincide_change_almost_nothing(seed: int, shift: float, backend: str) -> None:
+    this = scene(seed, things=12)
+    moved = this.vertices + np.random.default_rng(seed).normal(0, shift, this.vertices.shape)
+    copied = replace(
+        this,
+        vertices=np.concatenate([this.vertices, moved]),
+        triangles=np.concatenate([this.triangles, this.triangles + len(this.vertices)]),
+    )
+    same(this.measured("numpy"), copied.measured(backend), 3e-5)
 
 
 @given(seeds)

@@ -7,6 +7,7 @@ from function to function than most beams cost to answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 import numba
@@ -38,6 +39,9 @@ CAPACITY = 16384
 
 # not nnan and ninf: padding and empty boxes use infinities
 _OPTIONS: Any = {"cache": True, "nogil": True, "fastmath": {"contract", "nsz", "arcp"}, "error_model": "numpy"}
+
+_SOURCES = sorted(Path(__file__).parent.glob("*.py"))
+_STAMP = tuple((source.name, source.stat().st_mtime_ns, source.stat().st_size) for source in _SOURCES)
 
 BEAM = np.dtype(
     [
@@ -217,9 +221,18 @@ class Scene(NamedTuple):
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` compiled on first use and cached on disk: no Python objects, no GIL."""
-    return cast("Callable[P, R]", numba.njit(function, **_OPTIONS))
+    return cast("Callable[P, R]", _cached(numba.njit(function, **_OPTIONS)))
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` compiled into its callers."""
-    return cast("Callable[P, R]", numba.njit(function, forceinline=True, **_OPTIONS))
+    return cast("Callable[P, R]", _cached(numba.njit(function, forceinline=True, **_OPTIONS)))
+
+
+def _cached(compiled: Any) -> Any:
+    """Return `compiled` with a cache that knows all sources: numba looks at a function's own file only.
+
+    What a kernel calls is compiled into it, so after a change elsewhere it would run on as it was.
+    """
+    compiled._cache._cache_file._source_stamp = _STAMP
+    return compiled
