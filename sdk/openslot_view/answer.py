@@ -52,8 +52,8 @@ def _surfaces(
     return Surfaces.from_mesh(vertices, triangles, two_sided=two_sided, owner=owner)
 
 
-def _occluders(vertices: Any = (), triangles: Any = (), *, one_sided: Any = False, owner: Any = -1) -> Occluders | None:
-    return Occluders.build(vertices, triangles, one_sided=one_sided, owner=owner) if len(vertices) else None
+def _occluders(vertices: Any = (), triangles: Any = (), *, one_sided: Any = False, owner: Any = -1) -> Occluders:
+    return Occluders.build(vertices, triangles, one_sided=one_sided, owner=owner)
 
 
 def _exposure(given: Mapping[str, Any], _backend: str) -> list[dict[str, Any]]:

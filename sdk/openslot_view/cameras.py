@@ -56,13 +56,14 @@ class Camera:
     ) -> Self:
         """Return a camera at `position` that looks at `target`, or is turned by `rotation` (quaternion x, y, z, w).
 
-        With neither it looks along −Z. `far` may be infinite. Up is +Y, or −Z where the view is vertical.
+        With neither it looks along −Z. `far` may be infinite. Up is +Y, or −Z where the view is vertical. Raises
+        `CAMERA_INVALID` that names the argument.
         """
         position = _finite(position, (3,), "position")
         if target is not None:
             turn = _looking(_finite(target, (3,), "target") - position)
         else:
-            turn = rotation_matrix(_finite((0, 0, 0, 1) if rotation is None else rotation, (4,), "rotation"))
+            turn = _turned(_finite((0, 0, 0, 1) if rotation is None else rotation, (4,), "rotation"))
         camera_from_world = np.eye(4)
         camera_from_world[:3, :3] = turn.T
         camera_from_world[:3, 3] = -turn.T @ position
@@ -109,13 +110,12 @@ class Cameras:
 
     @classmethod
     def stack(cls, cameras: Sequence[Camera]) -> Self:
-        """Return `cameras` side by side, in their order."""
-        count = len(cameras)
+        """Return `cameras` side by side, in their order; of none, none."""
         return cls(
-            np.reshape([camera.camera_from_world for camera in cameras], (count, 4, 4)),
-            np.reshape([camera.clip_from_camera for camera in cameras], (count, 4, 4)),
-            np.reshape([camera.viewport_px for camera in cameras], (count, 2)),
-            np.array([camera.depth for camera in cameras], np.uint8),
+            _stacked([camera.camera_from_world for camera in cameras], (4, 4), "camera_from_world"),
+            _stacked([camera.clip_from_camera for camera in cameras], (4, 4), "clip_from_camera"),
+            _stacked([camera.viewport_px for camera in cameras], (2,), "viewport_px"),
+            [camera.depth for camera in cameras] or Depth.MINUS_ONE_TO_ONE,
         )
 
     def take(self, rows: NDArray[Any] | slice) -> Cameras:
@@ -222,12 +222,18 @@ def _looking(direction: Floats) -> Floats:
     return np.stack([right, np.cross(back, right), back], axis=1)
 
 
+def _turned(quaternion: Floats) -> Floats:
+    if not quaternion.any():
+        raise OpenSlotError(Code.CAMERA_INVALID, "without length", where="rotation")
+    return rotation_matrix(quaternion)
+
+
 def _perspective(fov_y_deg: float, viewport_px: tuple[float, float], near: float, far: float) -> Floats:
     if not 0 < fov_y_deg < 180:
         raise OpenSlotError(Code.CAMERA_INVALID, f"{fov_y_deg} degrees", where="fov_y_deg")
     if not (0 < near < far and np.isfinite(near)):
         raise OpenSlotError(Code.CAMERA_INVALID, f"near {near}, far {far}", where="near")
-    if not (viewport_px[0] > 0 and viewport_px[1] > 0):
+    if not (_finite(viewport_px, (2,), "viewport_px") > 0).all():
         raise OpenSlotError(Code.CAMERA_INVALID, "not positive", where="viewport_px")
     focal = 1 / np.tan(np.radians(fov_y_deg) / 2)
     ratio = near / far
@@ -245,10 +251,11 @@ def _singular(matrices: Floats) -> NDArray[np.bool_]:
 
 
 def _depths(values: ArrayLike, count: int) -> NDArray[np.uint8]:
-    depths = np.broadcast_to(np.asarray(values), (count,))
-    if not np.issubdtype(depths.dtype, np.integer):
-        raise OpenSlotError(Code.CAMERA_INVALID, f"{depths.dtype}", where="depth")
-    _refuse((depths < min(Depth)) | (depths > max(Depth)), "depth", "not a known depth range")
+    depths = np.asarray(values)
+    if not np.issubdtype(depths.dtype, np.integer) or depths.shape not in {(), (count,)}:
+        raise OpenSlotError(Code.CAMERA_INVALID, f"{depths.dtype} {depths.shape}", where="depth")
+    depths = np.broadcast_to(depths, (count,))
+    _refuse((depths < 0) | (depths > Depth.REVERSED_ZERO_TO_ONE), "depth", "not a known depth range")
     return depths.astype(np.uint8)
 
 
@@ -263,6 +270,14 @@ def _finite(values: ArrayLike, shape: tuple[int, ...], where: str) -> Floats:
         bad = ~(np.abs(array) <= _LARGEST)
         _refuse(np.atleast_1d(np.any(bad.reshape(len(bad), -1), axis=1)), where, "not finite")
     return array.copy()
+
+
+def _stacked(values: Sequence[ArrayLike], shape: tuple[int, ...], where: str) -> Floats:
+    try:
+        return np.asarray(values, np.float64) if values else np.zeros((0, *shape))
+    except (TypeError, ValueError):
+        # one after another, which names the camera
+        return np.array([_finite(value, shape, f"{where}/{index}") for index, value in enumerate(values)])
 
 
 def _refuse(bad: NDArray[np.bool_], where: str, detail: str) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Slot
 from openslot_view.cameras import rotation_matrix
-from openslot_view.triangles import TriangleSet, triangle_set
+from openslot_view.triangles import TriangleSet, each, triangle_indices, triangle_set
 
 __all__ = ["Surfaces"]
 
@@ -80,20 +80,24 @@ class Surfaces:
         two_sided: ArrayLike = False,
         owner: ArrayLike = -1,
     ) -> Self:
-        """Return one flat surface per quad; `corners` (s, 4, 3), counter-clockwise from the front."""
+        """Return one flat surface per quad; `corners` (s, 4, 3), counter-clockwise from the front.
+
+        A quad whose third corner is less than a thousandth of its size out of the others' plane is taken as flat.
+        `two_sided` and `owner` are (s,) or one for all.
+        """
         quads = _points(corners, (4, 3))
         count = len(quads)
         return cls(
             quads,
             np.full(count, 4),
             np.arange(count + 1),
-            np.broadcast_to(np.asarray(two_sided, np.bool_), (count,)),
-            np.broadcast_to(np.asarray(owner, np.int64), (count,)),
+            each(two_sided, count, "two_sided", Code.SLOT_DEGENERATE).astype(np.bool_),
+            each(owner, count, "owner", Code.SLOT_DEGENERATE).astype(np.int64),
         )
 
     @classmethod
     def from_slots(cls, slots: Sequence[Slot], *, owner: ArrayLike = -1) -> Self:
-        """Return the faces of slot records, in their order."""
+        """Return the faces of slot records, in their order; of none, none."""
         half = np.reshape([slot.size for slot in slots], (-1, 1, 2)) / 2.0
         signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float64)
         local = np.concatenate([half * signs, np.zeros((len(slots), 4, 1))], axis=2)
@@ -106,15 +110,11 @@ class Surfaces:
     def from_mesh(cls, vertices: ArrayLike, triangles: ArrayLike, *, two_sided: bool = False, owner: int = -1) -> Self:
         """Return one curved surface; `vertices` (n, 3), `triangles` (m, 3) wound counter-clockwise from the front.
 
-        Triangles without area are left out; one that has none at all is `SLOT_DEGENERATE`.
+        Triangles without area are left out; with none left it is `SLOT_DEGENERATE`. Indices that are not whole
+        numbers within range are `GEOMETRY_INVALID`.
         """
         points = _points(vertices, (3,))
-        indices = np.asarray(triangles, np.int64)
-        if indices.ndim != 2 or indices.shape[1] != 3 or not len(indices):
-            raise OpenSlotError(Code.SLOT_DEGENERATE, "no triangles", where="triangles")
-        if indices.min() < 0 or indices.max() >= len(points):
-            raise OpenSlotError(Code.GEOMETRY_INVALID, "index out of range", where="triangles")
-        corners = points[indices]
+        corners = points[triangle_indices(triangles, len(points))]
         corners = corners[~_without_area(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])]
         if not len(corners):
             raise OpenSlotError(Code.SLOT_DEGENERATE, "no area", where="triangles")
@@ -225,10 +225,15 @@ def _without_area(edge_u: Floats, edge_v: Floats) -> NDArray[np.bool_]:
 
 
 def _points(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    points = np.asarray(values, np.float64)
+    try:
+        points = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise OpenSlotError(Code.SLOT_DEGENERATE, "not numbers", where="corners") from None
+    if not points.size:
+        return np.zeros((0, *shape))
     if points.ndim != len(shape) + 1 or points.shape[1:] != shape:
         raise OpenSlotError(Code.SLOT_DEGENERATE, f"shape {points.shape}", where="corners")
-    bad = ~(np.abs(points) <= _LARGEST).reshape(len(points), -1).all(axis=1)
+    bad = ~(np.abs(points) <= _LARGEST).all(axis=tuple(range(1, points.ndim)))
     if bad.any():
         raise OpenSlotError(Code.SLOT_DEGENERATE, "not finite", where=f"surfaces/{int(np.argmax(bad))}")
     return points

@@ -12,7 +12,7 @@ from openslot_spec.errors import Code, OpenSlotError
 from openslot_view import bvh
 from openslot_view.bodies import Bodies, closed_bodies
 
-__all__ = ["TriangleSet", "each", "triangle_set"]
+__all__ = ["TriangleSet", "each", "triangle_indices", "triangle_set"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,9 +52,8 @@ def triangle_set(
     vertices: ArrayLike, triangles: ArrayLike, *, one_sided: ArrayLike = False, owner: ArrayLike = -1
 ) -> TriangleSet:
     """Return the set of `triangles` (m, 3) over `vertices` (n, 3); arguments and errors as in `Occluders.build`."""
-    points, indices = _vertices(vertices), _triangles(triangles)
-    if len(indices) and (indices.min() < 0 or indices.max() >= len(points)):
-        raise OpenSlotError(Code.GEOMETRY_INVALID, "index out of range", where="triangles")
+    points = _vertices(vertices)
+    indices = triangle_indices(triangles, len(points))
     sided, owners = each(one_sided, len(indices), "one_sided"), each(owner, len(indices), "owner")
     corners = points[indices]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -105,6 +104,8 @@ def _vertices(values: ArrayLike) -> Floats:
         points = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         raise OpenSlotError(Code.GEOMETRY_INVALID, "not numbers", where="vertices") from None
+    if not points.size:
+        return np.zeros((0, 3))
     if points.ndim != 2 or points.shape[1] != 3:
         raise OpenSlotError(Code.GEOMETRY_INVALID, f"shape {points.shape}, not (n, 3)", where="vertices")
     bad = ~(np.abs(points) <= _LARGEST).all(axis=1)
@@ -113,16 +114,24 @@ def _vertices(values: ArrayLike) -> Floats:
     return points
 
 
-def _triangles(values: ArrayLike) -> Ints:
-    indices = np.asarray(values)
+def triangle_indices(values: ArrayLike, vertices: int) -> Ints:
+    """Return (m, 3) indices below `vertices`; raises `GEOMETRY_INVALID`: not whole numbers, not three, out of range."""
+    try:
+        indices = np.asarray(values)
+    except ValueError:
+        raise OpenSlotError(Code.GEOMETRY_INVALID, "of different lengths", where="triangles") from None
+    if not indices.size:
+        return np.zeros((0, 3), np.int64)
     if indices.ndim != 2 or indices.shape[1] != 3 or not np.issubdtype(indices.dtype, np.integer):
         raise OpenSlotError(Code.GEOMETRY_INVALID, f"{indices.dtype} {indices.shape}", where="triangles")
+    if indices.min() < 0 or indices.max() >= vertices:
+        raise OpenSlotError(Code.GEOMETRY_INVALID, "index out of range", where="triangles")
     return indices.astype(np.int64)
 
 
-def each(values: ArrayLike, count: int, where: str) -> NDArray[np.generic]:
-    """Return (count,) of `values`, which are as many or one for all; raises `GEOMETRY_INVALID` otherwise."""
+def each(values: ArrayLike, count: int, where: str, code: Code = Code.GEOMETRY_INVALID) -> NDArray[np.generic]:
+    """Return (count,) of `values`, whole numbers or flags, as many or one for all; raises `code` otherwise."""
     array = np.asarray(values)
-    if array.ndim and array.shape != (count,):
-        raise OpenSlotError(Code.GEOMETRY_INVALID, f"shape {array.shape}, not ({count},)", where=where)
+    if (array.dtype.kind not in "biu" and array.size) or array.shape not in {(), (count,)}:
+        raise OpenSlotError(code, f"{array.dtype} {array.shape}, not ({count},)", where=where)
     return np.broadcast_to(array, (count,))
