@@ -148,16 +148,17 @@ SENTENCES: dict[Code, str] = {
 
 
 ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED})
-UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.GLTF_NOT_READ, Code.CONFIG_INVALID, Code.MALFORMED, Code.PATHS_INVALID})
+UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.FILE_INVALID, Code.GLTF_NOT_READ, Code.MALFORMED, Code.PATHS_INVALID})
+UNUSABLE = frozenset({Code.CONFIG_INVALID, Code.ARGUMENT_INVALID, Code.PROFILE_UNKNOWN})
 
 
 def exit_code(code: Code) -> int:
     """Return what a command's process says when it ends with `code`.
 
-    1 the answer is no, or a check failed · 2 the input could not be read · 3 the place it runs in: a port in use, a
-    server away, a disk that fails.
+    1 the answer is no, or a check failed · 2 the input could not be read, or the words are wrong · 3 the place it runs
+    in: a port in use, a server away, a disk that fails.
     """
-    return 3 if code in ENVIRONMENT else 2 if code in UNREAD else 1
+    return 3 if code in ENVIRONMENT else 2 if code in UNREAD | UNUSABLE else 1
 
 
 class OpenSlotError(Exception):
