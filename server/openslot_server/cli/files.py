@@ -1,4 +1,4 @@
-"""Reading and writing files for commands: a clear refusal, and never half a file."""
+"""What commands read and write: a clear refusal, and never half a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["print_json", "read", "read_json", "write"]
+__all__ = ["numbers", "print_json", "read", "read_json", "write"]
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 
@@ -32,6 +32,17 @@ def read_json(path: Path) -> Any:
         return json.loads(read(path))
     except (ValueError, RecursionError) as error:
         raise OpenSlotError(Code.FILE_INVALID, f"not JSON: {error}", where=str(path)) from None
+
+
+def numbers(text: str, count: int, option: str) -> list[float]:
+    """Return the numbers in `x,y,z`; raises `OpenSlotError(ARGUMENT_INVALID)` that names the option."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise OpenSlotError(Code.ARGUMENT_INVALID, f"{text!r} is not {count} numbers with commas between", where=option)
+    return numbers
 
 
 def write(path: Path, data: bytes) -> None:

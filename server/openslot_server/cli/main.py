@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from openslot_server.cli import bench, creative, demo, measure, scene
+from openslot_server.cli import bench, creative, demo, measure, plan, scene
 from openslot_spec.errors import OpenSlotError, exit_code
 
 __all__ = ["app", "main"]
@@ -27,9 +27,10 @@ app.add_typer(scene.app, name="scene")
 app.add_typer(creative.app, name="creative")
 app.command("measure")(measure.measure)
 app.command("exposure")(measure.exposure)
+app.command("plan")(plan.plan)
 app.command("bench")(bench.bench)
 
-WITHOUT_SERVER = frozenset({"demo", "scene", "creative", "measure", "exposure", "bench"})
+WITHOUT_SERVER = frozenset({"demo", "scene", "creative", "measure", "exposure", "plan", "bench"})
 """Commands that need neither the server's packages nor the half second that they take to load."""
 
 

@@ -10,7 +10,7 @@ import typer
 
 from openslot_gltf import SceneSlot, embed, read_document, scene_geometry, scene_slots, triangles_around, write_glb
 from openslot_gltf import slots as slot_nodes
-from openslot_server.cli.files import print_json, read, write
+from openslot_server.cli.files import numbers, print_json, read, write
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import SlotTerms
 
@@ -56,9 +56,9 @@ def add_slot(
     as_json: JsonFlag = False,
 ) -> None:
     """Write the scene with one more slot."""
-    terms = SlotTerms.parse({"id": slot_id, "size": _numbers(size, 2, "--size")}, Code.SLOT_INVALID)
-    x, y, z = _numbers(at, 3, "--at")
-    to_x, to_y, to_z = _numbers(facing, 3, "--facing")
+    terms = SlotTerms.parse({"id": slot_id, "size": numbers(size, 2, "--size")}, Code.SLOT_INVALID)
+    x, y, z = numbers(at, 3, "--at")
+    to_x, to_y, to_z = numbers(facing, 3, "--facing")
     document = slot_nodes.add_slot(read_document(read(scene)), terms, (x, y, z), (to_x, to_y, to_z))
     data = write_glb(document)
     write(output, data)
@@ -103,16 +103,6 @@ def _plain(item: SceneSlot) -> dict[str, Any]:
 
 def _radius(item: SceneSlot) -> float:
     return RADIUS_SIZES * max(item.slot.size)
-
-
-def _numbers(text: str, count: int, option: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise OpenSlotError(Code.ARGUMENT_INVALID, f"{text!r} is not {count} numbers with commas between", where=option)
-    return numbers
 
 
 def _table(rows: list[dict[str, Any]], problems: list[dict[str, str]]) -> None:
