@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,13 +34,22 @@ Moving = tuple[ArrayLike, ArrayLike]
 """Vertices (n, 3) in world metres and triangles (m, 3) that stand before ads just now: avatars, doors."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Look:
-    """A viewer's camera, whether the window has focus, and the time since their last input."""
+    """What a viewer looks through, whether the window has focus, and the time since their last input.
 
-    camera: Camera
-    focused: bool = True
-    idle_ms: int = 0
+    One camera, or several that are one viewer's: `Look(left, right)` for the eyes of a headset, one per monitor. For
+    each slot the better of them counts. A picture within a picture is none.
+    """
+
+    cameras: tuple[Camera, ...]
+    focused: bool
+    idle_ms: int
+
+    def __init__(self, *cameras: Camera, focused: bool = True, idle_ms: int = 0) -> None:
+        object.__setattr__(self, "cameras", cameras)
+        object.__setattr__(self, "focused", focused)
+        object.__setattr__(self, "idle_ms", idle_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the viewers saw when they were last sampled; `refused` says whose camera could not be used, and why."""
+    """What the viewers saw when they were last sampled; `refused` says whose cameras could not be used, and why."""
 
     parts: tuple[Part, ...] = ()
     refused: Mapping[str, OpenSlotError] = field(default_factory=dict)
@@ -213,11 +223,10 @@ class Meter:
 
     def _look(self, now_ms: float, due: list[str], looks: Mapping[str, Look], moving: Moving | None) -> None:
         names, self._refused = usable(looks)
-        if not names:
-            self._parts = {}
-            return
+        cameras = [looks[name].cameras for name in names]
         crowd = Crowd(
-            Cameras.stack([looks[name].camera for name in names]),
+            Cameras.stack([*chain.from_iterable(cameras)]),
+            np.repeat(np.arange(len(names)), np.array([len(each) for each in cameras], np.int64)),
             np.array([self.audience.present[name].seat for name in names], np.int64),
             np.array([looks[name].focused for name in names], np.bool_),
             np.array([looks[name].idle_ms for name in names], np.int64),
@@ -243,20 +252,22 @@ class Meter:
 def usable(looks: Mapping[str, Look]) -> tuple[tuple[str, ...], dict[str, OpenSlotError]]:
     """Return who can be measured, and why the others cannot."""
     try:
-        Cameras.stack([look.camera for look in looks.values()])
-    except (OpenSlotError, ValueError):
-        refused = {name: error for name, look in looks.items() if (error := _fault(name, look.camera)) is not None}
-        return tuple(name for name in looks if name not in refused), refused
-    return tuple(looks), {}
+        Cameras.stack([camera for look in looks.values() for camera in look.cameras])
+        if all(look.cameras for look in looks.values()):
+            return tuple(looks), {}
+    except OpenSlotError:
+        pass
+    refused = {name: error for name, look in looks.items() if (error := _fault(name, look)) is not None}
+    return tuple(name for name in looks if name not in refused), refused
 
 
-def _fault(name: str, camera: Camera) -> OpenSlotError | None:
+def _fault(name: str, look: Look) -> OpenSlotError | None:
+    if not look.cameras:
+        return OpenSlotError(Code.CAMERA_INVALID, "no camera", where=f"viewers/{name}")
     try:
-        Cameras.stack([camera])
+        Cameras.stack(look.cameras)
     except OpenSlotError as error:
-        return OpenSlotError(error.code, error.detail, where=f"viewers/{name}/{error.where.partition('/')[0]}")
-    except ValueError as error:
-        return OpenSlotError(Code.CAMERA_INVALID, str(error), where=f"viewers/{name}")
+        return OpenSlotError(error.code, error.detail, where=f"viewers/{name}/{error.where}")
     return None
 
 

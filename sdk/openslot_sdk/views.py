@@ -37,9 +37,10 @@ FIRST_ROWS = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crowd:
-    """The viewers of one tick, arrays (v,) in one order."""
+    """The viewers of one tick, arrays (v,) in one order; `viewer_of_view` is the row of each camera's viewer."""
 
     cameras: Cameras
+    viewer_of_view: Ints
     seats: Ints
     focused: NDArray[np.bool_]
     idle_ms: Ints
@@ -115,7 +116,8 @@ class Views:
 
     def sample(self, t_ms: float, crowd: Crowd, occluders: Occluders, backend: str) -> tuple[Visibility, Recorded]:
         """Return what `crowd` sees of `slots`, and what that brought about."""
-        seen = measure(crowd.cameras, self._surfaces, occluders, gates=self._gates, backend=backend)
+        views = measure(crowd.cameras, self._surfaces, occluders, gates=self._gates, backend=backend)
+        seen = views.by_viewer(crowd.viewer_of_view)
         self._make_room(crowd.seats)
         rows = self._table[crowd.seats]
         viewer, slot = np.nonzero(rows != NOTHING)

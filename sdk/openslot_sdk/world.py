@@ -152,8 +152,9 @@ class World:
         """Return what the viewers see now; call it at each frame, or at least four times a second.
 
         Args:
-            viewers: by any name; names stay here. Who is left out is away. A camera that makes no sense stops the
-                measurement of its viewer alone and is said in `Seen.refused`.
+            viewers: by any name; names stay here. Who is left out is away. Two eyes, or several monitors, are one
+                `Look`. A camera that makes no sense stops the measurement of its viewer alone and is said in
+                `Seen.refused`.
             moving: vertices (n, 3) in world metres and triangles (m, 3) of what stands before ads just now.
         """
         for change in self.take_changes():

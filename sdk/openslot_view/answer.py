@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.profiles import profile
-from openslot_view.cameras import Cameras, Depth
+from openslot_view.cameras import Camera, Cameras, Depth
 from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
@@ -32,16 +34,24 @@ def answer(area: str, given: Any, backend: str = "numpy") -> dict[str, Any]:
 def _visibility(given: Mapping[str, Any], backend: str) -> dict[str, Any]:
     gates = Gates.of(profile(given["profile"])) if "profile" in given else None
     surfaces, occluders = _surfaces(**given["slot"]), _occluders(**given.get("occluders", {}))
-    seen = measure(_cameras(**given["camera"]), surfaces, occluders, gates=gates, backend=backend)
+    cameras = _cameras(given["cameras"] if "cameras" in given else [given["camera"]])
+    views = measure(cameras, surfaces, occluders, gates=gates, backend=backend)
+    seen = views.by_viewer(np.zeros(len(cameras)))
     figures = {name: float(getattr(seen, name)[0, 0]) for name in FIGURES}
     return {**figures, "front_facing": bool(seen.front_facing[0, 0]), "why": int(seen.why[0, 0])}
 
 
-def _cameras(camera_from_world: Any, clip_from_camera: Any, viewport_px: Any, depth: str) -> Cameras:
+def _cameras(views: Sequence[Mapping[str, Any]]) -> Cameras:
+    if not views:
+        raise OpenSlotError(Code.CAMERA_INVALID, "none", where="cameras")
+    return Cameras.stack([_camera(**view) for view in views])
+
+
+def _camera(camera_from_world: Any, clip_from_camera: Any, viewport_px: Any, depth: str) -> Camera:
     names = {each.name.lower(): each for each in Depth}
     if depth not in names:
         raise OpenSlotError(Code.CAMERA_INVALID, f"{depth!r}", where="depth")
-    return Cameras([camera_from_world], [clip_from_camera], [viewport_px], names[depth])
+    return Camera(camera_from_world, clip_from_camera, viewport_px, names[depth])
 
 
 def _surfaces(

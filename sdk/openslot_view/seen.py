@@ -8,10 +8,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.exposures import WhyNot
+
 __all__ = ["Visibility"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+_SHOWN = 100  # above every gate
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +38,56 @@ class Visibility:
     measured: Bools
     why: NDArray[np.uint8]
 
-    def by_viewer(self, viewer: ArrayLike) -> Visibility:
-        """Return one row per viewer: of the eyes (v,) with the same number in `viewer`, the one that sees most.
+    def by_viewer(self, viewer_of_view: ArrayLike) -> Visibility:
+        """Return one row per viewer, in the order of their numbers: what the better of their views sees.
 
-        Viewers are numbered from 0; two eyes are two cameras and one viewer. Between eyes that see equal shares the
-        one with more of the screen counts.
+        `viewer_of_view` (v,) says whose each view is: two eyes are two views of one viewer. Which view is the better is
+        asked per surface, and all figures are that view's; `spec/measurement.md` has the rules.
         """
-        number = np.asarray(viewer, np.int64)
-        order = np.lexsort((self.coverage.T, self.visible_fraction.T, np.broadcast_to(number, self.why.T.shape)))
-        last = np.searchsorted(np.sort(number), np.arange(number.max(initial=-1) + 1), side="right") - 1
-        eye, surface = order[:, last].T, np.arange(self.why.shape[1])
-        return Visibility(*(getattr(self, each.name)[eye, surface] for each in fields(self)))
+        chosen = self._chosen(viewer_of_view)
+        if chosen.shape[0] == len(self.why) and (chosen == np.arange(len(chosen))[:, None]).all():
+            return self
+        surface = np.arange(self.why.shape[1])
+        return Visibility(*(getattr(self, each.name)[chosen, surface] for each in fields(self)))
+
+    def better(self, viewer_of_view: ArrayLike) -> Bools:
+        """Return (v, s): whether this view is the one that counts for its viewer; of each viewer's exactly one is."""
+        chosen = self._chosen(viewer_of_view)
+        better = np.zeros(self.why.shape, np.bool_)
+        better[chosen, np.arange(self.why.shape[1])] = True
+        return better
+
+    def _chosen(self, viewer_of_view: ArrayLike) -> NDArray[np.int64]:
+        """Return (viewers, s): the view that counts."""
+        number = np.asarray(viewer_of_view, np.int64)
+        if number.shape != self.why.shape[:1]:
+            detail = f"{number.shape} viewers of {len(self.why)} views"
+            raise OpenSlotError(Code.CAMERA_INVALID, detail, where="viewer_of_view")
+        count = np.unique(number, return_counts=True)[1]
+        order, first = np.argsort(number, kind="stable"), np.cumsum(count) - count
+        chosen = np.repeat(order[first][:, None], self.why.shape[1], axis=1)
+        for nth in range(1, int(count.max(initial=0))):
+            viewers = np.flatnonzero(count > nth)
+            other = order[first[viewers] + nth][:, None]
+            chosen[viewers] = np.where(self._sees_more(other, chosen[viewers]), other, chosen[viewers])
+        return chosen
+
+    def _sees_more(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> Bools:
+        """Return where view `one` (n, 1) is better than view `other` (n, s), surface by surface."""
+        surface = np.arange(self.why.shape[1])
+        more, equal = np.zeros(other.shape, np.bool_), np.ones(other.shape, np.bool_)
+        for figure in (self._reached, self.visible_fraction, self.coverage):
+            mine, theirs = figure[one, surface], figure[other, surface]
+            more |= equal & (mine > theirs)
+            equal &= mine == theirs
+        return more
+
+    @cached_property
+    def _reached(self) -> NDArray[np.uint8]:
+        """Return how far each pair came: it counts, it shows something, it was asked for occluders, its gate."""
+        gate = np.where(self.measured, np.uint8(WhyNot.OBSTRUCTED), self.why)
+        shown = gate + np.where(self.visible_fraction > 0, np.uint8(_SHOWN), np.uint8(0))
+        return np.where(self.why == WhyNot.COUNTED, np.uint8(2 * _SHOWN), shown)
 
     @property
     def front_facing(self) -> Bools:

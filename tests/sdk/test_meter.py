@@ -134,6 +134,53 @@ def test_a_view_that_does_not_count_says_why(look: Look, why: str) -> None:
     assert meter.tallies()["east"].viewable == 0
 
 
+def test_now_one_eye_and_now_the_other_is_one_long_look() -> None:
+    left, right, both = (hung(board("east")) for _ in range(3))
+    for now in range(0, 3000, 50):
+        first, second = (LOOKING, AWAY) if now // 400 % 2 else (AWAY, LOOKING)
+        left.tick(START + now, {"you": Look(first)})
+        right.tick(START + now, {"you": Look(second)})
+        both.tick(START + now, {"you": Look(first, second)})
+    for meter in (left, right, both):
+        meter.close(START + 3000)
+    assert [events_of(meter)[-1][-1] for meter in (left, right)] == ["TOO_SHORT", "TOO_SHORT"]
+    assert [event[0] for event in events_of(both)] == ["RENDERED", "VIEWABLE", "END"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.sampled_from([LOOKING, AWAY, BEHIND]), min_size=1, max_size=6), st.integers(0, 3))
+def test_a_blind_eye_more_changes_nothing_for_anybody(poses: list[Camera], blind: int) -> None:
+    one, more = hung(board("east"), board("west", 4.0)), hung(board("east"), board("west", 4.0))
+    for index, pose in enumerate(poses):
+        for now in range(START + 400 * index, START + 400 * (index + 1), 100):
+            one.tick(now, {"a": Look(pose), "b": Look(LOOKING, idle_ms=5)})
+            eyes = [AWAY] * blind
+            seen = more.tick(now, {"a": Look(*eyes, pose), "b": Look(LOOKING, *eyes, idle_ms=5)})
+            assert seen["b"].keys() == {"east", "west"}
+    for meter in (one, more):
+        meter.close(START + 9000)
+    assert events_of(one) == events_of(more)
+
+
+@pytest.mark.parametrize(
+    ("look", "where"),
+    [
+        (Look(), "viewers/you"),
+        (Look(BROKEN), "viewers/you/camera_from_world/0"),
+        (Look(LOOKING, BROKEN), "viewers/you/camera_from_world/1"),
+        (Look(LOOKING, Camera(np.eye(3), np.eye(4), (9.0, 9.0))), "viewers/you/camera_from_world/1"),
+    ],
+)
+def test_a_viewer_with_a_camera_that_makes_no_sense_is_refused_whole(look: Look, where: str) -> None:
+    meter = hung(board("east"))
+    seen = meter.tick(START, {"you": look, "they": Look(LOOKING, LOOKING)})
+    assert {name: (error.code, error.where) for name, error in seen.refused.items()} == {
+        "you": (Code.CAMERA_INVALID, where)
+    }
+    assert not seen["you"]
+    assert seen["they"].keys() == {"east"}
+
+
 def test_a_wall_before_the_board_obstructs_it_and_an_avatar_too() -> None:
     wall = np.array([(-9, -9, 1), (9, -9, 1), (9, 9, 1), (-9, 9, 1)], np.float64)
     faces = np.array([(0, 1, 2), (0, 2, 3)])

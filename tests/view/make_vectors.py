@@ -147,6 +147,52 @@ def judging() -> Good:
     ]
 
 
+def pairing() -> Good:
+    """Return viewers with two views each."""
+    used = "iig-2.0-display"
+    # from (2, 0, 10) the wall's shadow is at −4 … −2
+    aside = {**STRAIGHT, "angle_deg": math.degrees(math.atan2(2, 10))}
+    left, right = camera((10, 0, 10)), camera((-10, 0, 10))
+    half_out = {**HALF, "on_screen_fraction": 0.5, "angle_deg": 45, "why": 3}
+    # at half the way −1 … −0.1 shadows −2 … −0.2
+    fence, near, most = wall(-1, -0.1, 2.5), camera((0, 0, 5)), {**STRAIGHT, "visible_fraction": 0.6, "coverage": 0.024}
+    # at x = 10.2 the screen ends at 0.2
+    screen, out = wall(-2, 2, 4), camera((10.2, 0, 10))
+    less = {**STRAIGHT, "visible_fraction": 0.4, "on_screen_fraction": 0.4, "coverage": 0.004, "why": 3}
+    less["angle_deg"] = math.degrees(math.atan2(10.2, 10))
+    return [
+        ("the eye that sees more", views(camera(), camera((2, 0, 10)), things=wall(-1, 0)), aside),
+        ("whichever is given first", views(camera((2, 0, 10)), camera(), things=wall(-1, 0)), aside),
+        ("two halves are not a whole", views(left, right), half_out),
+        ("of equal shares the larger on its screen", views(camera(), near), {**STRAIGHT, "coverage": 0.04}),
+        ("one that counts before one that may see more", views(turned(60, 5), near, things=fence, profile=used), most),
+        ("the further gate of two that fail", views(turned(60, 3), camera(), profile=used), {**STRAIGHT, "why": 5}),
+        ("a part before one that is hidden", views(near, out, things=screen, profile=used), less),
+        ("one view alone", views(camera()), STRAIGHT),
+    ]
+
+
+def views(*cameras: dict[str, Any], things: Any = None, profile: str = "") -> dict[str, Any]:
+    given: dict[str, Any] = {"cameras": list(cameras), "slot": {"corners": BOARD}}
+    given |= {"occluders": things} if things else {}
+    return given | ({"profile": profile} if profile else {})
+
+
+def bad_views() -> list[tuple[str, dict[str, Any], str]]:
+    flat, short = np.zeros((4, 4)).tolist(), camera()
+    del short["viewport_px"]
+    return [
+        ("no view", views(), "camera.invalid"),
+        ("a second view without an inverse", views(camera(), camera(camera_from_world=flat)), "camera.invalid"),
+        ("a second projection without an inverse", views(camera(), camera(clip_from_camera=flat)), "camera.invalid"),
+        ("a second projection of three numbers", views(camera(), camera(clip_from_camera=[1, 2, 3])), "camera.invalid"),
+        ("a second viewport without height", views(camera(), camera(viewport_px=[9, 0])), "camera.invalid"),
+        ("a second depth range nobody knows", views(camera(), camera(depth="one_to_two")), "camera.invalid"),
+        ("a second view without a viewport", views(camera(), short), "wire.invalid"),
+        ("a number of views", {**views(), "cameras": 2}, "wire.invalid"),
+    ]
+
+
 def two_walls() -> dict[str, Any]:
     # shadows on the board: −0.8 … 0.4 and −1/3 … 1/3
     a, b = wall(-0.4, 0.2), wall(-0.2, 0.2, z=4)
@@ -329,6 +375,8 @@ def documents() -> dict[str, dict[str, Any]]:
     good = [*hiding(), *standing(), *projecting(), *judging()]
     seen = [{"name": name, "input": given, "expect": {"ok": expect}} for name, given, expect in good]
     refused = [{"name": name, "input": given, "expect": {"code": code}} for name, given, code in bad()]
+    viewers = [{"name": name, "input": given, "expect": {"ok": expect}} for name, given, expect in pairing()]
+    blind = [{"name": name, "input": given, "expect": {"code": code}} for name, given, code in bad_views()]
     runs = [
         {"name": name, "input": {"profile": profile, "lines": lines}, "expect": {"ok": expect}}
         for name, profile, lines, expect in [*timing(), *passing()]
@@ -340,6 +388,12 @@ def documents() -> dict[str, dict[str, Any]]:
             "section": "measurement.md#a-pair",
             "tolerance": 1e-6,
             "cases": [*seen, *refused],
+        },
+        "visibility/one_viewer.json": {
+            "area": "visibility",
+            "section": "measurement.md#one-viewer-several-views",
+            "tolerance": 1e-6,
+            "cases": [*viewers, *blind],
         },
         "exposure/trace.json": {
             "area": "exposure",
