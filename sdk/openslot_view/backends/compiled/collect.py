@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.backends.compiled.area import exact_area
-from openslot_view.backends.compiled.kernel import CAPACITY, Mesh, Record, inlined, kernel
+from openslot_view.backends.compiled.kernel import CAPACITY, Mesh, Record, inlined, kernel, woven
 from openslot_view.backends.compiled.mask import full, paint
 from openslot_view.backends.compiled.rows import row_area
 from openslot_view.backends.compiled.shadow import project, shadow
@@ -95,7 +95,7 @@ def meets(node: Record, planes: Floats, count: int) -> bool:
     return True
 
 
-@inlined
+@woven
 def _leaf(mesh: Mesh, beam: Record, own: bool, span: tuple[int, int, int], room: Record) -> tuple[int, int]:  # noqa: FBT001 - compiled
     """Add the triangles span[0] … span[1] to the span[2] shadows there are."""
     shadows = span[2]
@@ -124,7 +124,7 @@ def _leaf(mesh: Mesh, beam: Record, own: bool, span: tuple[int, int, int], room:
     return shadows, OPEN
 
 
-@inlined
+@woven
 def _may_hide(triangle: Record, beam: Record, own: bool) -> bool:  # noqa: FBT001 - compiled
     if own:
         return bool(triangle.owner == beam.surface)
@@ -157,7 +157,7 @@ def _turned_away(triangle: Record, bodies: NDArray[np.void], beam: Record) -> bo
     return bool(reach > 0)
 
 
-@inlined
+@woven
 def _keep(work: Floats, count: int, shadow: int, room: Record) -> bool:
     """Write the polygon, divided and counter-clockwise, as shadow number `shadow`; False if it is a sliver."""
     for i in range(count):

@@ -20,7 +20,8 @@ def derive(camera_from_world: Floats, clip_from_camera: Floats, depth: int, came
     """Write the eye, its planes and its clip matrix to `camera`, as `Cameras` says them."""
     centre = np.empty(4)
     _projection_centre(clip_from_camera, centre)
-    flat = abs(centre[3]) <= _SINGULAR * np.abs(centre).max()
+    largest = max(abs(centre[0]), abs(centre[1]), abs(centre[2]), abs(centre[3]))
+    flat = abs(centre[3]) <= _SINGULAR * largest
     camera.orthographic = int(flat)
     for k in range(3):
         centre[k] = 0.0 if flat else centre[k] / centre[3]

@@ -28,6 +28,7 @@ __all__ = [
     "Scene",
     "inlined",
     "kernel",
+    "woven",
 ]
 
 P = ParamSpec("P")
@@ -224,8 +225,13 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", _cached(numba.njit(function, **_OPTIONS)))
 
 
+def woven(function: Callable[P, R]) -> Callable[P, R]:
+    """Return `function` as a part of its callers' source: for long ones, or each caller would compile it again."""
+    return cast("Callable[P, R]", numba.njit(function, inline="always", **{**_OPTIONS, "cache": False}))
+
+
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Return `function` compiled into its callers."""
+    """Return `function` compiled into its callers: for short ones."""
     return cast("Callable[P, R]", _cached(numba.njit(function, forceinline=True, **_OPTIONS)))
 
 

@@ -9,7 +9,7 @@ from openslot_spec.exposures import WhyNot
 from openslot_view.backends.compiled.cast import aim, outline
 from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, collect, total
 from openslot_view.backends.compiled.eyes import derive, in_view, turned
-from openslot_view.backends.compiled.kernel import Record, Scene, inlined, kernel
+from openslot_view.backends.compiled.kernel import Record, Scene, inlined, kernel, woven
 from openslot_view.backends.compiled.place import collect_placed
 
 __all__ = ["look", "walk"]
@@ -48,7 +48,7 @@ def look(
                 _pair(surface, surfaces[1], scene, gates, room, pair)
 
 
-@kernel
+@woven
 def walk(scene: Scene, beam: Record, room: Record) -> tuple[int, int]:
     """Collect the beam's shadows of the whole scene; return their number and how the beam stands."""
     shadows, state = collect(scene.static, 0, beam, False, 0, room)  # noqa: FBT003 - compiled
@@ -62,7 +62,7 @@ def walk(scene: Scene, beam: Record, room: Record) -> tuple[int, int]:
     return shadows, state
 
 
-@kernel
+@woven
 def _pair(surface: Record, facets: Rows, scene: Scene, gates: Record, room: Record, pair: Record) -> None:
     if pair.sight <= 0 and not surface.two_sided and surface.last - surface.first == 1:
         pair.why = BACK_FACING
@@ -85,7 +85,7 @@ def _pair(surface: Record, facets: Rows, scene: Scene, gates: Record, room: Reco
             pair.why = OBSTRUCTED
 
 
-@inlined
+@woven
 def _unhidden(surface: Record, facets: Rows, scene: Scene, room: Record, pair: Record) -> None:
     """Write what occluders leave visible."""
     chart = seen = 0.0

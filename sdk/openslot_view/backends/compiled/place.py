@@ -44,7 +44,13 @@ def _copied(beam: Record, local: Record) -> None:
     """Write what does not depend on coordinates."""
     local.orthographic, local.sides, local.chart_area = beam.orthographic, beam.sides, beam.chart_area
     local.owner, local.surface = beam.owner, beam.surface
-    local.borders[:], local.outline[:], local.screen[:] = beam.borders, beam.outline, beam.screen
+    for i in range(beam.sides):
+        for c in range(3):
+            local.borders[i, c] = beam.borders[i, c]
+        local.outline[i, 0], local.outline[i, 1] = beam.outline[i, 0], beam.outline[i, 1]
+    for r in range(3):
+        for c in range(3):
+            local.screen[r, c] = beam.screen[r, c]
 
 
 @inlined

@@ -128,16 +128,23 @@ def _fill(low: Floats, high: Floats, items: Ints, bins: Floats, cut: tuple[int, 
 def _cheapest(bins: Floats) -> int:
     """Return the last bin of the first part where the summed cost of both parts is least."""
     after = np.zeros(_BINS)
-    box = np.array([0.0, np.inf, np.inf, np.inf, -np.inf, -np.inf, -np.inf])
+    box = np.empty(7)
+    _emptied(box)
     for b in range(_BINS - 1, 0, -1):
         after[b] = _grown(box, bins[b])
-    box[:] = np.array([0.0, np.inf, np.inf, np.inf, -np.inf, -np.inf, -np.inf])
+    _emptied(box)
     best, border = np.inf, 0
     for b in range(_BINS - 1):
         cost = _grown(box, bins[b]) + after[b + 1]
         if cost < best:
             best, border = cost, b
     return border
+
+
+@kernel
+def _emptied(box: Floats) -> None:
+    for k in range(7):
+        box[k] = 0.0 if k == 0 else np.inf if k < 4 else -np.inf
 
 
 @kernel
