@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -194,6 +195,15 @@ def test_numba_agrees_with_numpy(seed: int) -> None:
     pytest.importorskip("numba")
     this = scene(seed, things=(10, 60, 300)[seed % 3], cameras=4)
     same(this.measured("numpy"), this.measured("numba"), 3e-5)
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    pytest.importorskip("numba")
+    seeds = range(24)
+    alone = [scene(seed).measured("numba").visible_fraction for seed in seeds]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda seed: scene(seed).measured("numba").visible_fraction, seeds))
+    np.testing.assert_array_equal(alone, together)
 
 
 def test_a_beam_with_more_shadows_than_room_is_cut_in_parts() -> None:

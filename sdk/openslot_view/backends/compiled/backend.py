@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -31,7 +32,7 @@ Rows = NDArray[np.void]
 
 
 class CompiledBackend:
-    """Exact unions up to 1,024 shadows, 256 rows above; one thread at a time, the GIL released.
+    """Exact unions up to 1,024 shadows, 256 rows above; any thread may call, one at a time is answered.
 
     Triangles and surfaces are put in order when first met and remembered as long as their owner keeps them.
     """
@@ -40,6 +41,7 @@ class CompiledBackend:
 
     def __init__(self) -> None:
         self._room = np.zeros(1, ROOM)
+        self._turn = Lock()  # there is one room, and the kernels let other threads run
         self._meshes: WeakKeyDictionary[TriangleSet, Mesh] = WeakKeyDictionary()
         self._shapes: WeakKeyDictionary[Shapes, tuple[Mesh, Ints]] = WeakKeyDictionary()
         self._placements: WeakKeyDictionary[Instances, Placed] = WeakKeyDictionary()
@@ -52,7 +54,8 @@ class CompiledBackend:
         rows = self._surfaces.get(surfaces)
         if rows is None:
             rows = self._surfaces[surfaces] = surface_rows(surfaces)
-        look(views, rows, self._scene(surfaces, occluders), gate_row(gates)[0], self._room[0], seen)
+        with self._turn:
+            look(views, rows, self._scene(surfaces, occluders), gate_row(gates)[0], self._room[0], seen)
         found = Visibility(
             seen["visible"],
             seen["on_screen"],
@@ -69,7 +72,8 @@ class CompiledBackend:
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
         """Return the areas of each beam's on-screen part that occluders hide."""
         areas = np.empty((len(beams), 2))
-        states = _all_hidden(self._scene(surfaces, occluders), beam_rows(beams, surfaces), self._room[0], areas)
+        with self._turn:
+            states = _all_hidden(self._scene(surfaces, occluders), beam_rows(beams, surfaces), self._room[0], areas)
         crowded = np.nonzero(states == OVERFLOW)[0]
         if crowded.size:
             parts, whole = quartered(beams.take(crowded))
