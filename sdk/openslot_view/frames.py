@@ -2,7 +2,8 @@
 
 Canonical is glTF's: right-handed, +Y up, metres, column vectors, a camera looks along its local −Z, a slot's face along
 its local +Z with its width along +X and its height along +Y. A frame's three `axes` are the canonical directions of its
-own x, y and z; a camera's `camera_axes` are the same for camera space.
+own x, y and z; a camera's `camera_axes` are the same for camera space. They cancel out where both matrices of a camera
+are given, and matter where only its place is.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Frame:
 
     def triangles(self, triangles: ArrayLike) -> NDArray[np.int64]:
         """Return `triangles` (m, 3) wound so that their front is still their front in the canonical frame."""
-        indices = np.asarray(triangles, np.int64)
+        indices = np.asarray(triangles)
         return indices[:, ::-1].copy() if self.mirrored else indices
 
     def world_from_local(self, matrix: ArrayLike) -> Floats:
@@ -136,14 +137,14 @@ FRAMES: dict[str, Frame] = _presets(
     Frame("playcanvas", **_GLTF),
     Frame("unity", **_LEFT_Y_UP),
     Frame("vrchat", **_LEFT_Y_UP),
-    Frame("babylon", **_LEFT_Y_UP),
+    Frame("babylon", row_vectors=True, **_LEFT_Y_UP),
     Frame("decentraland", **_LEFT_Y_UP),
-    Frame("unreal", ("-z", "+x", "+y"), _X_FORWARD_Z_UP, metres=0.01),
+    Frame("unreal", ("-z", "+x", "+y"), _X_FORWARD_Z_UP, metres=0.01, row_vectors=True),
     Frame("blender", ("+x", "-z", "+y"), ("+x", "+y", "+z")),
     Frame("panda3d", ("+x", "-z", "+y"), ("+x", "-z", "+y"), row_vectors=True),
     Frame("roblox", metres=0.28, **_GLTF),
     Frame("opensim", ("+x", "-z", "+y"), ("-z", "-x", "+y")),
-    Frame("usd-y-up", metres=0.01, **_GLTF),
-    Frame("usd-z-up", ("+x", "-z", "+y"), ("+x", "+y", "+z"), metres=0.01),
+    Frame("usd-y-up", metres=0.01, row_vectors=True, **_GLTF),
+    Frame("usd-z-up", ("+x", "-z", "+y"), ("+x", "+y", "+z"), metres=0.01, row_vectors=True),
 )
-"""Presets of facts on each system; units and handedness as their documentation states them."""
+"""Presets of facts on each system; units, handedness and matrices as their documentation states them."""
