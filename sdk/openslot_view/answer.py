@@ -1,4 +1,7 @@
-"""The reference answers to the conformance vectors of visibility and exposure: plain values in, plain values out."""
+"""The reference answers to the conformance vectors: plain values in, plain values out.
+
+`python -m openslot_view.answer` answers every area, one JSON line for one; what is not of this room is the standard's.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from openslot_spec.answer import answer as of_the_standard
+from openslot_spec.answer import answer_lines
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.profiles import profile
 from openslot_view.cameras import Camera, Cameras, Depth
@@ -22,7 +27,9 @@ FIGURES = ("visible_fraction", "on_screen_fraction", "coverage", "angle_deg", "s
 
 
 def answer(area: str, given: Any, backend: str = "numpy") -> dict[str, Any]:
-    """Return `{"ok": value}` or `{"code": code}` for one vector of `area`, which is visibility or exposure."""
+    """Return `{"ok": value}` or `{"code": code}` for one vector of any area."""
+    if area not in AREAS:
+        return of_the_standard(area, given)
     try:
         return {"ok": AREAS[area](given, backend)}
     except OpenSlotError as error:
@@ -71,3 +78,7 @@ def _exposure(given: Mapping[str, Any], _backend: str) -> list[dict[str, Any]]:
 
 
 AREAS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {"visibility": _visibility, "exposure": _exposure}
+
+
+if __name__ == "__main__":
+    answer_lines(answer)

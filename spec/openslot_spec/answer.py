@@ -22,7 +22,7 @@ from openslot_spec.session import Session
 from openslot_spec.slots import Slot, SlotTerms
 from openslot_spec.tickets import Ticket, mint, redeem
 
-__all__ = ["answer"]
+__all__ = ["answer", "answer_lines"]
 
 
 def answer(area: str, given: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ AREAS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def main() -> None:
+def answer_lines(answer: Callable[[str, Any], dict[str, Any]]) -> None:
     """Answer each line of stdin on stdout until it ends."""
     for line in sys.stdin:
         vector = json.loads(line)
@@ -100,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    answer_lines(answer)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
-AREAS = ("codec", "columns", "session", "slot", "slot_terms", "ticket")
+AREAS = ("codec", "columns", "session", "slot", "slot_terms", "ticket", "visibility", "exposure")
 
 
 class Vector(NamedTuple):
@@ -21,6 +21,27 @@ class Vector(NamedTuple):
     name: str
     given: Any
     expect: dict[str, Any]
+    tolerance: float
+    """How far a number may be from the expected one."""
+
+    def meets(self, found: Any) -> bool:
+        """Return whether an answer is the expected one."""
+        return close(found, self.expect, self.tolerance)
+
+
+def close(found: Any, expected: Any, tolerance: float) -> bool:
+    """Return whether two JSON values are the same but for numbers that differ by no more than `tolerance`."""
+    match expected:
+        case dict():
+            same = isinstance(found, dict) and found.keys() == expected.keys()
+            return same and all(close(found[name], value, tolerance) for name, value in expected.items())
+        case list():
+            same = isinstance(found, list) and len(found) == len(expected)
+            return same and all(close(one, other, tolerance) for one, other in zip(found, expected, strict=True))
+        case bool() | str() | None:
+            return bool(found == expected)
+        case _:
+            return isinstance(found, int | float) and abs(found - expected) <= tolerance
 
 
 def vectors(areas: Sequence[str] = AREAS) -> Iterator[Vector]:
@@ -29,7 +50,8 @@ def vectors(areas: Sequence[str] = AREAS) -> Iterator[Vector]:
         for path in sorted((VECTORS / area).glob("*.json")):
             document = json.loads(path.read_text("utf-8"))
             for case in document["cases"]:
-                yield Vector(area, document["section"], case["name"], case["input"], case["expect"])
+                tolerance = document.get("tolerance", 0)
+                yield Vector(area, document["section"], case["name"], case["input"], case["expect"], tolerance)
 
 
 def drive(program: Sequence[str]) -> list[tuple[Vector, Any]]:
@@ -46,14 +68,14 @@ def main() -> None:
     """Print the score card; exit 1 unless every vector is answered as expected."""
     results = drive(sys.argv[1:])
     for vector, given in results:
-        if given != vector.expect:
+        if not vector.meets(given):
             sys.stdout.write(
                 f"✗ {vector.area}: {vector.name} ({vector.section})\n  want {vector.expect}\n  got  {given}\n"
             )
     for area in AREAS:
-        mine = [given == vector.expect for vector, given in results if vector.area == area]
+        mine = [vector.meets(given) for vector, given in results if vector.area == area]
         sys.stdout.write(f"{area:12} {sum(mine):3} of {len(mine)}\n")
-    sys.exit(any(given != vector.expect for vector, given in results))
+    sys.exit(not all(vector.meets(given) for vector, given in results))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from openslot_view.answer import answer
+from tests.conformance.drive import close
 from tests.view.make_vectors import VECTORS, documents
 
 BACKENDS = ["numpy", "numba"] if find_spec("numba") else ["numpy"]
@@ -17,16 +18,6 @@ CASES = [
     for document in documents().values()
     for case in document["cases"]
 ]
-
-
-def close(found: Any, expected: Any, tolerance: float) -> bool:
-    if isinstance(expected, dict):
-        return found.keys() == expected.keys() and all(close(found[key], expected[key], tolerance) for key in expected)
-    if isinstance(expected, list):
-        return len(found) == len(expected) and all(map(close, found, expected, [tolerance] * len(expected)))
-    if isinstance(expected, float | int) and not isinstance(expected, bool):
-        return bool(abs(found - expected) <= tolerance)
-    return bool(found == expected)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
