@@ -1,4 +1,4 @@
-"""People who walk through a world, stop, and look at what hangs there. Pure: a seed and time steps in, poses out."""
+"""People who walk, stop, and look at boards that face them. Pure: a seed and time steps in, poses out."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Walker:
         self.position = self.graph.points[self.at].copy()
         turn = self.random.uniform(0, math.tau)
         self.gaze = np.array([math.cos(turn), 0.0, math.sin(turn)])
-        self._next = self._choose()
+        self._next = self._choose(came_from=self.at)
 
     @property
     def eye(self) -> Floats:
@@ -77,23 +77,29 @@ class Walker:
 
     def _arrive(self) -> None:
         self.position = self.graph.points[self._next].copy()
-        self.at, self._next = self._next, self._choose()
+        came_from, self.at = self.at, self._next
+        self._next = self._choose(came_from)
         self._watched = self._interesting()
         if self._watched is not None and self.random.random() < STOP_CHANCE:
             self._pause_s = float(self.random.uniform(1.0, 4.0))
 
-    def _choose(self) -> int:
+    def _choose(self, came_from: int) -> int:
         """Return the next point, going back only from a dead end."""
         edges = self.graph.edges
         ways = [int(j if i == self.at else i) for i, j in edges if self.at in (i, j)]
-        onward = [way for way in ways if way != getattr(self, "_next", -1)] or ways or [self.at]
+        onward = [way for way in ways if way != came_from] or ways or [self.at]
         return int(self.random.choice(onward))
 
     def _interesting(self) -> Sight | None:
-        near = [sight for sight in self.sights if np.linalg.norm(sight.position - self.eye) < INTEREST_M]
+        near = [sight for sight in self.sights if self._faces(sight)]
         if not near or self.random.random() < 0.25:  # some look where they go
             return None
         return near[int(self.random.integers(len(near)))]
+
+    def _faces(self, sight: Sight) -> bool:
+        """Return whether a board is near and turned this way; whether something stands between, nobody asks."""
+        toward = self.eye - sight.position
+        return bool(toward @ sight.normal > 0 and np.linalg.norm(toward) < INTEREST_M)
 
     def _wanted(self) -> Floats:
         """Return where this person would look: at a board that caught the eye, else ahead."""
