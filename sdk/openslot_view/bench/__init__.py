@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from openslot_spec.profiles import profile
 from openslot_view.backends import choose
 from openslot_view.beams import Beams, cast
+from openslot_view.bench import node
 from openslot_view.bench.peers import installed
 from openslot_view.bench.town import boards, foliage, town, walkers
 from openslot_view.cameras import Camera, Cameras
@@ -69,6 +70,9 @@ def _occlusion(label: str, triangles: int, ours: list[str]) -> list[Row]:
         share = make(vertices, indices, surfaces)
         seconds = _best(lambda share=share: share(some), repeats=2)  # type: ignore[misc]
         rows.append(_row(label, name, len(some) / seconds, np.abs(share(some) - exact)[whole]))
+    if label != "1m" and node.available():
+        shares, seconds = node.three_mesh_bvh(vertices, indices, surfaces, some)
+        rows.append(_row(label, "three_mesh_bvh", len(some) / seconds, np.abs(shares - exact)[whole]))
     return rows
 
 
@@ -88,6 +92,8 @@ _USED = {
     "numba": "exact union",
     "embreex": "1,024 Sobol rays, OCCLUDED query",
     "trimesh_embreex": "1,024 Sobol rays, first hit and distance",
+    "open3d": "1,024 Sobol rays, test_occlusions, one thread",
+    "three_mesh_bvh": f"{node.RAYS} Sobol rays, raycastFirst with far, under node",
 }
 
 

@@ -1,4 +1,4 @@
-"""What else measures occlusion, each used as its own documentation says: 1,024 Sobol rays a pair."""
+"""What else measures occlusion, used as its own documentation says: Sobol rays from the near plane to the board."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openslot_view.beams import Beams
 from openslot_view.surfaces import Surfaces
 
-__all__ = ["PEERS", "installed", "sobol"]
+__all__ = ["PEERS", "installed", "rays", "sobol"]
 
 Floats = NDArray[np.float64]
 Shares = Callable[[Beams], Floats]
@@ -36,6 +36,22 @@ def sobol(count: int) -> Floats:
     return np.stack([first, second], axis=1) / 2.0**32 + 0.5 / count
 
 
+def rays(beams: Beams, surfaces: Surfaces, count: int = RAYS) -> tuple[Floats, Floats]:
+    """Return origins and unnormalised directions (n · count, 3) from the near plane to points of each board.
+
+    What stands nearer than the near plane is not drawn and hides nothing: from the eye itself rays would hit it.
+    """
+    points = sobol(count)
+    facet = beams.facet
+    there = surfaces.corners[facet, :1] + surfaces.edge_u[facet][:, None] * points[None, :, :1]
+    there = there + surfaces.edge_v[facet][:, None] * points[None, :, 1:]
+    ray = there - beams.eye[:, None]
+    near = beams.forms[:, 4]
+    closing = np.einsum("nkd,nd->nk", ray, near[:, :3])
+    begin = np.clip(-near[:, 3:] / np.where(closing > 0, closing, np.inf), 0.0, 1.0)[..., None]
+    return (beams.eye[:, None] + begin * ray).reshape(-1, 3), ((1 - begin) * ray).reshape(-1, 3)
+
+
 def embreex(vertices: Floats, triangles: NDArray[np.int64], surfaces: Surfaces) -> Shares:
     """Return a measurer by Embree's any-hit query with a far limit just short of the board."""
     from embreex.mesh_construction import TriangleMesh
@@ -45,7 +61,7 @@ def embreex(vertices: Floats, triangles: NDArray[np.int64], surfaces: Surfaces) 
     TriangleMesh(scene, vertices[triangles].astype(np.float32))
 
     def share(beams: Beams) -> Floats:
-        origin, ray = _rays(beams, surfaces)
+        origin, ray = rays(beams, surfaces)
         far = np.full(len(ray), 0.9999, np.float32)
         hit = scene.run(origin.astype(np.float32), ray.astype(np.float32), far, query="OCCLUDED")
         return np.asarray((hit != -1).reshape(len(beams), RAYS).mean(axis=1))
@@ -60,7 +76,7 @@ def trimesh_embreex(vertices: Floats, triangles: NDArray[np.int64], surfaces: Su
     mesh = trimesh.Trimesh(vertices, triangles, process=False)
 
     def share(beams: Beams) -> Floats:
-        origin, ray = _rays(beams, surfaces)
+        origin, ray = rays(beams, surfaces)
         place, index, _ = mesh.ray.intersects_location(origin, ray, multiple_hits=False)
         nearer = np.sum((place - origin[index]) ** 2, axis=1) < 0.9998 * np.sum(ray[index] ** 2, axis=1)
         hidden = np.zeros(len(ray), np.bool_)
@@ -70,17 +86,24 @@ def trimesh_embreex(vertices: Floats, triangles: NDArray[np.int64], surfaces: Su
     return share
 
 
+def open3d(vertices: Floats, triangles: NDArray[np.int64], surfaces: Surfaces) -> Shares:
+    """Return a measurer by Open3D's occlusion test with a far limit just short of the board, in one thread."""
+    from open3d import core
+    from open3d.t.geometry import RaycastingScene
+
+    scene = RaycastingScene(nthreads=1)
+    scene.add_triangles(core.Tensor(vertices.astype(np.float32)), core.Tensor(triangles.astype(np.uint32)))
+
+    def share(beams: Beams) -> Floats:
+        shots = np.concatenate(rays(beams, surfaces), axis=1).astype(np.float32)
+        hidden = scene.test_occlusions(core.Tensor(shots), tnear=0.0, tfar=0.9999, nthreads=1).numpy()
+        return np.asarray(hidden.reshape(len(beams), RAYS).mean(axis=1))
+
+    return share
+
+
 PEERS: dict[str, tuple[tuple[str, ...], Callable[[Floats, NDArray[np.int64], Surfaces], Shares]]] = {
     "embreex": (("embreex",), embreex),
     "trimesh_embreex": (("trimesh", "embreex"), trimesh_embreex),
+    "open3d": (("open3d",), open3d),
 }
-
-
-def _rays(beams: Beams, surfaces: Surfaces) -> tuple[Floats, Floats]:
-    """Return origins and unnormalised directions (n · rays, 3) from each eye to points of its board."""
-    points = sobol(RAYS)
-    facet = beams.facet
-    there = surfaces.corners[facet, :1] + surfaces.edge_u[facet][:, None] * points[None, :, :1]
-    there = there + surfaces.edge_v[facet][:, None] * points[None, :, 1:]
-    ray = there - beams.eye[:, None]
-    return np.broadcast_to(beams.eye[:, None], ray.shape).reshape(-1, 3), ray.reshape(-1, 3)
