@@ -8,7 +8,7 @@ from openslot_view.cutouts import cut_out
 from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.frames import FRAMES, Frame, frame
 from openslot_view.gates import Gates
-from openslot_view.heat import Heat
+from openslot_view.heat import HeatMaps
 from openslot_view.instances import Shapes
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
@@ -23,7 +23,7 @@ __all__ = [
     "Exposures",
     "Frame",
     "Gates",
-    "Heat",
+    "HeatMaps",
     "Hider",
     "Occluders",
     "Samples",

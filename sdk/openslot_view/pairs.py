@@ -17,7 +17,7 @@ from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas, summed
 
-__all__ = ["look"]
+__all__ = ["drawn", "look"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -32,7 +32,7 @@ def look(cameras: Cameras, surfaces: Surfaces, gates: Gates | None, hidden: Call
     sees = in_view(cameras, surfaces)
     # a curved surface may show some facet even where its mean normal looks away
     shown = sees & ((turned.sight > 0) | surfaces.two_sided | surfaces.curved)
-    parts = _outlines(cameras, surfaces, shown)
+    parts = drawn(cameras, surfaces, shown)
     scale = _Scale.of(parts, surfaces, sees.shape)
     on_screen, coverage = scale.sum(parts.chart_area, parts.screen_area)
     limits = gates or Gates(visible_fraction_min=1.0)
@@ -48,6 +48,25 @@ def look(cameras: Cameras, surfaces: Surfaces, gates: Gates | None, hidden: Call
     obstructed = (visible < limits.visible_fraction_min) | (coverage < limits.coverage_min)
     why[(why == WhyNot.COUNTED) & obstructed] = WhyNot.OBSTRUCTED
     return Visibility(visible, on_screen, coverage, turned.sight, turned.screen, asked, why)
+
+
+def drawn(cameras: Cameras, surfaces: Surfaces, shown: Bools) -> Outlines:
+    """Return the outlines of the facets that are drawn of the pairs `shown` (v, s)."""
+    viewer, surface = np.nonzero(shown)
+    number = np.diff(surfaces.start)[surface]
+    facet = np.repeat(surfaces.start[:-1][surface], number)
+    facet = facet + np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    viewer, surface = np.repeat(viewer, number), np.repeat(surface, number)
+    curved = surfaces.curved[surface]
+    if curved.any():
+        # of a one-sided curved surface only the facets turned to the viewer are drawn
+        toward = np.where(
+            cameras.orthographic[viewer, None], cameras.toward[viewer], cameras.eye[viewer] - surfaces.corners[facet, 0]
+        )
+        front = np.einsum("ij,ij->i", toward, surfaces.normal[facet]) > 0
+        keep = front | ~curved | surfaces.two_sided[surface]
+        viewer, facet = viewer[keep], facet[keep]
+    return outlines(cameras, surfaces, viewer, facet)
 
 
 def _why(on_screen: Floats, coverage: Floats, turned: Facing, limits: Gates) -> NDArray[np.uint8]:
@@ -87,21 +106,3 @@ class _Scale:
         coverage = np.clip(summed(self.pair, screen, size), 0.0, 1.0)
         coverage[fraction == 0] = 0.0
         return fraction.reshape(self.shape), coverage.reshape(self.shape)
-
-
-def _outlines(cameras: Cameras, surfaces: Surfaces, shown: Bools) -> Outlines:
-    viewer, surface = np.nonzero(shown)
-    number = np.diff(surfaces.start)[surface]
-    facet = np.repeat(surfaces.start[:-1][surface], number)
-    facet = facet + np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
-    viewer, surface = np.repeat(viewer, number), np.repeat(surface, number)
-    curved = surfaces.curved[surface]
-    if curved.any():
-        # of a one-sided curved surface only the facets turned to the viewer are drawn
-        toward = np.where(
-            cameras.orthographic[viewer, None], cameras.toward[viewer], cameras.eye[viewer] - surfaces.corners[facet, 0]
-        )
-        drawn = np.einsum("ij,ij->i", toward, surfaces.normal[facet]) > 0
-        keep = drawn | ~curved | surfaces.two_sided[surface]
-        viewer, facet = viewer[keep], facet[keep]
-    return outlines(cameras, surfaces, viewer, facet)

@@ -5,13 +5,15 @@ Each union is cut by `ROWS` lines at the middles of equal bands; on each line th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.polygons import following
 from openslot_view.union import Areas, summed
 
-__all__ = ["ROWS", "span_areas"]
+__all__ = ["ROWS", "Spans", "span_areas", "spans"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,28 +21,42 @@ Ints = NDArray[np.int64]
 ROWS = 256
 
 
-def span_areas(group: Ints, points: Floats, counts: Ints, bands: Floats, screen: Floats) -> Areas:
-    """Return the areas of the unions 0 … n − 1; arguments as `union_areas`, and `bands` (n, 2) of v."""
-    unions = len(bands)
-    low, height = bands[:, 0], (bands[:, 1] - bands[:, 0]) / ROWS
-    shape, row = _lines(points, counts, low[group], height[group])
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """n intervals `left` … `right` (n,) of u on `line` (n,), none over another: line r of union i is i · rows + r."""
+
+    line: Ints
+    left: Floats
+    right: Floats
+
+
+def spans(group: Ints, points: Floats, counts: Ints, bands: Floats, rows: int = ROWS) -> Spans:
+    """Return where the middles of `rows` equal parts of each union's band lie in it; arguments as `span_areas`."""
+    low, height = bands[:, 0], (bands[:, 1] - bands[:, 0]) / rows
+    shape, row = _lines(points, counts, low[group], height[group], rows)
     union = group[shape]
     left, right = _interval(points[shape], counts[shape], low[union] + (row + 0.5) * height[union])
-    line, left, right = _merged(union * ROWS + row, left, right)
-    union = line // ROWS
-    v = low[union] + (line % ROWS + 0.5) * height[union]
-    area = (right - left) * height[union]
-    seen = area * _density(screen[union], left, right, v)
+    return _merged(union * rows + row, left, right)
+
+
+def span_areas(group: Ints, points: Floats, counts: Ints, bands: Floats, screen: Floats) -> Areas:
+    """Return the areas of the unions 0 … n − 1; arguments as `union_areas`, and `bands` (n, 2) of v."""
+    low, height = bands[:, 0], (bands[:, 1] - bands[:, 0]) / ROWS
+    found = spans(group, points, counts, bands)
+    union, unions = found.line // ROWS, len(bands)
+    v = low[union] + (found.line % ROWS + 0.5) * height[union]
+    area = (found.right - found.left) * height[union]
+    seen = area * _density(screen[union], found.left, found.right, v)
     return Areas(summed(union, area, unions), summed(union, seen, unions))
 
 
-def _lines(points: Floats, counts: Ints, low: Floats, height: Floats) -> tuple[Ints, Ints]:
+def _lines(points: Floats, counts: Ints, low: Floats, height: Floats, rows: int) -> tuple[Ints, Ints]:
     """Return polygon and row of every line that crosses a polygon."""
     real = np.arange(points.shape[1]) < counts[:, None]
     lowest = np.where(real, points[..., 1], np.inf).min(axis=1, initial=np.inf)
     highest = np.where(real, points[..., 1], -np.inf).max(axis=1, initial=-np.inf)
-    first = np.clip(np.ceil((lowest - low) / height - 0.5), 0, ROWS).astype(np.int64)
-    last = np.clip(np.floor((highest - low) / height - 0.5), -1, ROWS - 1).astype(np.int64)
+    first = np.clip(np.ceil((lowest - low) / height - 0.5), 0, rows).astype(np.int64)
+    last = np.clip(np.floor((highest - low) / height - 0.5), -1, rows - 1).astype(np.int64)
     number = np.maximum(last - first + 1, 0)
     row = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
     return np.repeat(np.arange(len(counts)), number), row + np.repeat(first, number)
@@ -58,14 +74,14 @@ def _interval(points: Floats, counts: Ints, v: Floats) -> tuple[Floats, Floats]:
     return left, right
 
 
-def _merged(line: Ints, left: Floats, right: Floats) -> tuple[Ints, Floats, Floats]:
+def _merged(line: Ints, left: Floats, right: Floats) -> Spans:
     """Return the intervals of each line with what an earlier one covers taken off."""
     some = right > left
     line, left, right = line[some], left[some], right[some]
     order = np.lexsort((left, line))
     line, left, right = line[order], left[order], right[order]
     if not len(line):
-        return line, left, right
+        return Spans(line, left, right)
     # an offset per line keeps them apart, so one running maximum serves them all
     offset = line * (1.0 + right.max() - left.min())
     reached = np.maximum.accumulate(right + offset) - offset
@@ -73,7 +89,7 @@ def _merged(line: Ints, left: Floats, right: Floats) -> tuple[Ints, Floats, Floa
     before = np.where(first, -np.inf, np.concatenate([[0.0], reached[:-1]]))
     left = np.maximum(left, before)
     some = right > left
-    return line[some], left[some], right[some]
+    return Spans(line[some], left[some], right[some])
 
 
 def _density(screen: Floats, left: Floats, right: Floats, v: Floats) -> Floats:
