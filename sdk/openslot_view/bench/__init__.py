@@ -14,7 +14,7 @@ from openslot_spec.profiles import profile
 from openslot_view.backends import choose
 from openslot_view.beams import Beams, cast
 from openslot_view.bench import node
-from openslot_view.bench.peers import installed
+from openslot_view.bench.peers import installed, rays
 from openslot_view.bench.town import boards, foliage, town, walkers
 from openslot_view.cameras import Camera, Cameras
 from openslot_view.gates import Gates, facing, in_view
@@ -67,9 +67,10 @@ def _occlusion(label: str, triangles: int, ours: list[str]) -> list[Row]:
         error = np.abs(backend.hidden(some, surfaces, occluders).chart - exact)
         rows.append(_row(label, name, len(beams) / seconds, error))
     for name, make in installed().items() if label != "1m" else ():
-        share = make(vertices, indices, surfaces)
-        seconds = _best(lambda share=share: share(some), repeats=2)  # type: ignore[misc]
-        rows.append(_row(label, name, len(some) / seconds, np.abs(share(some) - exact)[whole]))
+        trace, shots = make(vertices, indices), rays(some, surfaces)
+        seconds = _best(lambda trace=trace, shots=shots: trace(shots), repeats=2)  # type: ignore[misc]
+        shares = trace(shots).reshape(len(some), -1).mean(axis=1)
+        rows.append(_row(label, name, len(some) / seconds, np.abs(shares - exact)[whole]))
     if label != "1m" and node.available():
         shares, seconds = node.three_mesh_bvh(vertices, indices, surfaces, some)
         rows.append(_row(label, "three_mesh_bvh", len(some) / seconds, np.abs(shares - exact)[whole]))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
-from openslot_view.bench.peers import rays
+from openslot_view.bench.peers import SHORT, rays
 from openslot_view.surfaces import Surfaces
 
 __all__ = ["RAYS", "available", "three_mesh_bvh"]
@@ -50,9 +50,9 @@ def three_mesh_bvh(
 
 
 def _packed(vertices: Floats, triangles: NDArray[np.int64], surfaces: Surfaces, beams: Beams) -> bytes:
-    origin, ray = rays(beams, surfaces, RAYS)
+    origin, ray = np.split(rays(beams, surfaces, RAYS), 2, axis=1)
     length = np.linalg.norm(ray, axis=1, keepdims=True)
-    shots = np.concatenate([origin, ray / np.maximum(length, 1e-30), 0.9999 * length], axis=1)
+    shots = np.concatenate([origin, ray / np.maximum(length, 1e-30), SHORT * length], axis=1)
     counts = np.array([len(vertices), len(triangles), len(beams), RAYS], "<u4")
     return b"".join(
         part.tobytes() for part in (counts, vertices.astype("<f4"), triangles.astype("<u4"), shots.astype("<f4"))

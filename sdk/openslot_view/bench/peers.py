@@ -1,4 +1,7 @@
-"""What else measures occlusion, used as its own documentation says: Sobol rays from the near plane to the board."""
+"""What else measures occlusion, used as its own documentation says: rays from the near plane to points of the board.
+
+The rays are made beforehand and their making is not timed: that flatters the peers, and is not theirs to do well.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,19 @@ from numpy.typing import NDArray
 from openslot_view.beams import Beams
 from openslot_view.surfaces import Surfaces
 
-__all__ = ["PEERS", "installed", "rays", "sobol"]
+__all__ = ["PEERS", "RAYS", "SHORT", "installed", "rays", "sobol"]
 
 Floats = NDArray[np.float64]
-Shares = Callable[[Beams], Floats]
+Rays = NDArray[np.float32]
+Trace = Callable[[Rays], NDArray[np.bool_]]
+Make = Callable[[Floats, NDArray[np.int64]], Trace]
 RAYS = 1024
+SHORT = 0.9999
+"""How much of the way to the board counts."""
 
 
-def installed() -> dict[str, Callable[[Floats, NDArray[np.int64], Surfaces], Shares]]:
-    """Return the peers that are here, by name; each takes a scene and answers beams with their hidden share."""
+def installed() -> dict[str, Make]:
+    """Return the peers that are here, by name; each takes a scene and says which rays (n, 6) are stopped short."""
     return {name: make for name, (needs, make) in PEERS.items() if all(find_spec(need) for need in needs)}
 
 
@@ -36,8 +43,8 @@ def sobol(count: int) -> Floats:
     return np.stack([first, second], axis=1) / 2.0**32 + 0.5 / count
 
 
-def rays(beams: Beams, surfaces: Surfaces, count: int = RAYS) -> tuple[Floats, Floats]:
-    """Return origins and unnormalised directions (n · count, 3) from the near plane to points of each board.
+def rays(beams: Beams, surfaces: Surfaces, count: int = RAYS) -> Rays:
+    """Return origins and unnormalised directions (n · count, 6) from the near plane to points of each board.
 
     What stands nearer than the near plane is not drawn and hides nothing: from the eye itself rays would hit it.
     """
@@ -49,60 +56,57 @@ def rays(beams: Beams, surfaces: Surfaces, count: int = RAYS) -> tuple[Floats, F
     near = beams.forms[:, 4]
     closing = np.einsum("nkd,nd->nk", ray, near[:, :3])
     begin = np.clip(-near[:, 3:] / np.where(closing > 0, closing, np.inf), 0.0, 1.0)[..., None]
-    return (beams.eye[:, None] + begin * ray).reshape(-1, 3), ((1 - begin) * ray).reshape(-1, 3)
+    both = np.concatenate([beams.eye[:, None] + begin * ray, (1 - begin) * ray], axis=2)
+    return both.reshape(-1, 6).astype(np.float32)
 
 
-def embreex(vertices: Floats, triangles: NDArray[np.int64], surfaces: Surfaces) -> Shares:
-    """Return a measurer by Embree's any-hit query with a far limit just short of the board."""
+def embreex(vertices: Floats, triangles: NDArray[np.int64]) -> Trace:
+    """Return a tracer by Embree's any-hit query with a far limit."""
     from embreex.mesh_construction import TriangleMesh
     from embreex.rtcore_scene import EmbreeScene
 
     scene = EmbreeScene()
     TriangleMesh(scene, vertices[triangles].astype(np.float32))
 
-    def share(beams: Beams) -> Floats:
-        origin, ray = rays(beams, surfaces)
-        far = np.full(len(ray), 0.9999, np.float32)
-        hit = scene.run(origin.astype(np.float32), ray.astype(np.float32), far, query="OCCLUDED")
-        return np.asarray((hit != -1).reshape(len(beams), RAYS).mean(axis=1))
+    def trace(shots: Rays) -> NDArray[np.bool_]:
+        far = np.full(len(shots), SHORT, np.float32)
+        return np.asarray(scene.run(shots[:, :3], shots[:, 3:], far, query="OCCLUDED") != -1)
 
-    return share
+    return trace
 
 
-def trimesh_embreex(vertices: Floats, triangles: NDArray[np.int64], surfaces: Surfaces) -> Shares:
-    """Return a measurer by trimesh's first hits, compared with the board's distance: `intersects_any` has no limit."""
+def trimesh_embreex(vertices: Floats, triangles: NDArray[np.int64]) -> Trace:
+    """Return a tracer by trimesh's first hits, compared with the board's distance: `intersects_any` has no limit."""
     import trimesh
 
     mesh = trimesh.Trimesh(vertices, triangles, process=False)
 
-    def share(beams: Beams) -> Floats:
-        origin, ray = rays(beams, surfaces)
+    def trace(shots: Rays) -> NDArray[np.bool_]:
+        origin, ray = shots[:, :3], shots[:, 3:]
         place, index, _ = mesh.ray.intersects_location(origin, ray, multiple_hits=False)
-        nearer = np.sum((place - origin[index]) ** 2, axis=1) < 0.9998 * np.sum(ray[index] ** 2, axis=1)
+        nearer = np.sum((place - origin[index]) ** 2, axis=1) < SHORT**2 * np.sum(ray[index] ** 2, axis=1)
         hidden = np.zeros(len(ray), np.bool_)
         hidden[index[nearer]] = True
-        return np.asarray(hidden.reshape(len(beams), RAYS).mean(axis=1))
+        return hidden
 
-    return share
+    return trace
 
 
-def open3d(vertices: Floats, triangles: NDArray[np.int64], surfaces: Surfaces) -> Shares:
-    """Return a measurer by Open3D's occlusion test with a far limit just short of the board, in one thread."""
+def open3d(vertices: Floats, triangles: NDArray[np.int64]) -> Trace:
+    """Return a tracer by Open3D's occlusion test with a far limit, in one thread."""
     from open3d import core
     from open3d.t.geometry import RaycastingScene
 
     scene = RaycastingScene(nthreads=1)
     scene.add_triangles(core.Tensor(vertices.astype(np.float32)), core.Tensor(triangles.astype(np.uint32)))
 
-    def share(beams: Beams) -> Floats:
-        shots = np.concatenate(rays(beams, surfaces), axis=1).astype(np.float32)
-        hidden = scene.test_occlusions(core.Tensor(shots), tnear=0.0, tfar=0.9999, nthreads=1).numpy()
-        return np.asarray(hidden.reshape(len(beams), RAYS).mean(axis=1))
+    def trace(shots: Rays) -> NDArray[np.bool_]:
+        return np.asarray(scene.test_occlusions(core.Tensor(shots), tnear=0.0, tfar=SHORT, nthreads=1).numpy())
 
-    return share
+    return trace
 
 
-PEERS: dict[str, tuple[tuple[str, ...], Callable[[Floats, NDArray[np.int64], Surfaces], Shares]]] = {
+PEERS: dict[str, tuple[tuple[str, ...], Make]] = {
     "embreex": (("embreex",), embreex),
     "trimesh_embreex": (("trimesh", "embreex"), trimesh_embreex),
     "open3d": (("open3d",), open3d),
