@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from openslot_server.impressions.stacks import Boards
 from openslot_server.storage.store import SlotRow
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import RefusedSlot, SlotRevision, SlotsAck
@@ -21,6 +22,7 @@ class Listed:
 
     slot: Slot
     revision: str
+    since_ms: int
 
 
 class Catalogue:
@@ -30,14 +32,37 @@ class Catalogue:
         self._limit = slots_per_world
         self._currency = currency
         self._worlds: dict[str, dict[str, Listed]] = {}
-        for row in rows:
+        self._removed_ms: dict[tuple[str, str], int] = {}
+        """By world and slot, in the order in which they were removed."""
+        self._boards: dict[str, Boards] = {}
+        for row in sorted(rows, key=lambda row: row.at_ms):
             if row.record:
-                listed = Listed(Slot.model_validate_json(row.record), row.revision)
+                listed = Listed(Slot.model_validate_json(row.record), row.revision, row.at_ms)
                 self._worlds.setdefault(row.world, {})[row.id] = listed
+            else:
+                self._removed_ms[row.world, row.id] = row.at_ms
 
     def find(self, world: str, slot: str) -> Listed | None:
         """Return a slot of a world, or None."""
         return self._worlds.get(world, {}).get(slot)
+
+    def ended_ms(self, world: str, slot: str, revision: str) -> int | None:
+        """Return when a revision ceased to be the slot's; None if it is, 0 if that is too long ago to be known."""
+        listed = self.find(world, slot)
+        if listed is None:
+            return self._removed_ms.get((world, slot), 0)
+        return None if listed.revision == revision else listed.since_ms
+
+    def boards(self, world: str) -> Boards:
+        """Return the geometry of a world's slots."""
+        if world not in self._boards:
+            self._boards[world] = Boards([listed.slot for listed in self._worlds.get(world, {}).values()])
+        return self._boards[world]
+
+    def forget(self, removed_before_ms: int) -> None:
+        """Drop the memory of slots that were removed so long ago that no ticket names them."""
+        while self._removed_ms and next(iter(self._removed_ms.values())) <= removed_before_ms:
+            del self._removed_ms[next(iter(self._removed_ms))]
 
     def worlds(self) -> list[str]:
         """Return the names of the worlds that have slots, sorted."""
@@ -60,7 +85,7 @@ class Catalogue:
                 continue
             revision = slot.revision()
             kept[slot.id] = SlotRevision(id=slot.id, revision=revision)
-            rows += self._keep(world, Listed(slot, revision), now_ms)
+            rows += self._keep(world, Listed(slot, revision, now_ms))
         return SlotsAck(kept=tuple(kept.values()), refused=tuple(refused)), rows
 
     def remove(self, world: str, ids: Sequence[str], now_ms: int) -> tuple[SlotsAck, list[SlotRow]]:
@@ -73,7 +98,10 @@ class Catalogue:
                 message = str(OpenSlotError(Code.SLOT_UNKNOWN, slot))
                 refused.append(RefusedSlot(index=index, code=Code.SLOT_UNKNOWN, message=message))
             else:
+                self._removed_ms.pop((world, slot), None)
+                self._removed_ms[world, slot] = now_ms
                 rows.append(SlotRow(world, slot, "", "", now_ms))
+        self._boards.pop(world, None)
         return SlotsAck(refused=tuple(refused)), rows
 
     def _judge(self, world: str, record: Mapping[str, Any], kept: Mapping[str, SlotRevision]) -> Slot:
@@ -93,14 +121,15 @@ class Catalogue:
             raise OpenSlotError(Code.SLOT_LIMIT, f"{len(slots)} slots, at most {self._limit}")
         return slot
 
-    def _keep(self, world: str, listed: Listed, now_ms: int) -> list[SlotRow]:
+    def _keep(self, world: str, listed: Listed) -> list[SlotRow]:
         slots = self._worlds.setdefault(world, {})
         before = slots.get(listed.slot.id)
         if before is not None and before.revision == listed.revision:
             return []
         slots[listed.slot.id] = listed
+        self._boards.pop(world, None)
         record = listed.slot.model_dump_json(exclude_none=True)
-        return [SlotRow(world, listed.slot.id, listed.revision, record, now_ms)]
+        return [SlotRow(world, listed.slot.id, listed.revision, record, listed.since_ms)]
 
 
 def _is_flat(size: object) -> bool:

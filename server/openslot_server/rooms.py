@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from openslot_server.catalogue import Catalogue
 from openslot_server.config import MAX_PLACEMENT_MS, Settings
 from openslot_server.demand.budgets import Budgets
-from openslot_server.demand.decide import Decider, TicketKeys
+from openslot_server.demand.decide import Decider
 from openslot_server.demand.orders import OrderBook
-from openslot_server.impressions.intake import Intake, Policy
+from openslot_server.impressions.intake import Intake
+from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Released
 from openslot_server.impressions.postings import merge, released
+from openslot_server.impressions.traffic import traffic_rules
 from openslot_server.impressions.verify import verify
 from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, make_token, new_key
 from openslot_server.sessions import Sessions
@@ -30,6 +32,7 @@ from openslot_server.storage.store import (
     SlotRow,
     TicketKeyRow,
 )
+from openslot_server.ticket_keys import KEY_BYTES, KEY_ID_BYTES, TicketKeys, new_ticket_key
 from openslot_spec.limits import Limits
 
 __all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
@@ -55,7 +58,7 @@ def first_rows(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     """Return what a new database lacks, and the operator's key if one was made (it is shown once)."""
     rows: list[Row] = []
     if not ticket_secrets(reader):
-        rows.append(TicketKeyRow(entropy(4), entropy(32), now_ms))
+        rows.append(new_ticket_key(entropy(KEY_ID_BYTES + KEY_BYTES), now_ms))
     if settings.operator_key:
         rows.append(new_key(settings.operator_key, "operator", "operator", now_ms))
         return rows, None
@@ -74,12 +77,12 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     """Return the rooms as the last durable rows left them; raises `LEDGER_BROKEN` if the books do not hold."""
     head = next(reader.load(HeadRow), None)
     books = verify(reader.load(LedgerRow), head)
-    secrets = ticket_secrets(reader)
+    keys = TicketKeys(reader.load(TicketKeyRow), MAX_PLACEMENT_MS + settings.late_ms)
     orders = OrderBook(settings.currency)
     for kind in (CampaignRow, LineItemRow, CreativeRow):
         orders.load(reader.load(kind))
     catalogue = Catalogue(settings.limits.slots_per_world, settings.currency, reader.load(SlotRow))
-    policy = Policy(settings.skew_ms, settings.late_ms, settings.platform_fee_ppm)
+    judge = Judge(catalogue, books.budgets, traffic_rules(), settings.skew_ms, settings.late_ms)
     rooms = Rooms(
         limits=settings.limits,
         sessions=Sessions(reader.load(SessionRow)),
@@ -87,13 +90,13 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
         orders=orders,
         budgets=books.budgets,
         ledger=books.ledger,
-        intake=Intake(books.budgets, books.ledger, secrets, policy),
+        intake=Intake(books.budgets, books.ledger, judge, keys, settings.platform_fee_ppm),
         decider=Decider(
             catalogue,
             orders,
             books.budgets,
             books.ledger,
-            TicketKeys(secrets, list(secrets)[-1]),
+            keys,
             entropy,
             settings.placement_ms,
             settings.settle_grace_ms,
@@ -112,9 +115,9 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
         postings = merge(posting for lot in lots for posting in _released(rooms.budgets, lot))
         rows += rooms.ledger.append(Entry(Kind.RELEASE, now_ms, "", postings, lots))
     over = rooms.budgets.forget_due(now_ms - late_ms)
-    rooms.intake.forget(
-        over, now_ms - late_ms - MAX_PLACEMENT_MS
-    )  # a batch may hold a ticket that was issued just then
+    oldest_ms = now_ms - late_ms - MAX_PLACEMENT_MS  # a batch may hold a ticket that was issued just then
+    rooms.intake.forget(over, oldest_ms)
+    rooms.catalogue.forget(oldest_ms)
     return rows
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -35,8 +36,12 @@ from openslot_spec.messages import (
 from openslot_spec.records import Money
 
 NOW_MS = 1_790_000_000_000
-POSE = {"position": [0, 2, -5], "rotation": [0, 0, 0, 1]}
 GLB = "model/gltf-binary"
+
+
+def pose_of(slot: str) -> dict[str, Any]:
+    """Return a place for a slot of this name; boards in one place would be marked as stacked."""
+    return {"position": [10 * (crc32(slot.encode()) % 100_003), 2, -5], "rotation": [0, 0, 0, 1]}
 
 
 class MemoryStore:
@@ -143,7 +148,7 @@ class Market:
         return line_item
 
     def slot(self, name: str = "north", world: str = "plaza", **terms: Any) -> SlotsAck:
-        record = {"id": name, "size": [4, 2], "pose": POSE} | terms
+        record = {"id": name, "size": [4, 2], "pose": pose_of(name)} | terms
         reply = self.say(SlotsPut(slots=(record,)), world)
         assert isinstance(reply, SlotsAck)
         return reply

@@ -15,11 +15,11 @@ from openslot_server.demand.orders import Offer
 from openslot_spec.messages import NoAd
 from openslot_spec.records import Money
 from openslot_spec.slots import Slot
-from tests.server.market import GLB, NOW_MS, POSE
+from tests.server.market import GLB, NOW_MS, pose_of
 
 
 def slot(**terms: Any) -> Slot:
-    return Slot.parse({"id": "north", "size": [4, 2], "pose": POSE, "tags": ["indoor"]} | terms)
+    return Slot.parse({"id": "north", "size": [4, 2], "pose": pose_of("north"), "tags": ["indoor"]} | terms)
 
 
 def creative(name: str = "a", **facts: Any) -> Creative:

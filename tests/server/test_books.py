@@ -53,8 +53,9 @@ class Books(RuleBasedStateMachine):
         for placement in self.market.ask(slot, viewers=expected).placements:
             claim = self.market.rooms.budgets.placements[placement.id.hex()]
             self.oracle.price[placement.id] = claim.price_micros
-            seen_ms = self.market.now_ms
-            for viewers, wait_ms in spooled:
+            seen_ms, others = self.market.now_ms, 10 * len(self.oracle.price)  # nobody sees two ads in one moment
+            for numbers, wait_ms in spooled:
+                viewers = [others + number for number in numbers]
                 batch = exposures(self.market, [placement.ticket], viewer=viewers, at_ms=seen_ms)
                 self.oracle.views[batch.batch] = {(placement.id, viewer) for viewer in viewers}
                 batches.append(batch)

@@ -8,7 +8,7 @@ from openslot_server.storage.store import SlotRow
 from openslot_spec.limits import Limits
 from openslot_spec.messages import SlotsAck, SlotsPut, SlotsRemove
 from openslot_spec.slots import Slot
-from tests.server.market import POSE, Market
+from tests.server.market import Market, pose_of
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def market() -> Market:
 
 def test_a_good_slot_is_kept_with_its_revision(market: Market) -> None:
     ack = market.slot("north")
-    slot = Slot.parse({"id": "north", "size": [4, 2], "pose": POSE})
+    slot = Slot.parse({"id": "north", "size": [4, 2], "pose": pose_of("north")})
     assert [(kept.id, kept.revision) for kept in ack.kept] == [("north", slot.revision())]
     assert market.rooms.catalogue.slots("plaza") == [slot]
 
@@ -41,7 +41,7 @@ def test_a_good_slot_is_kept_with_its_revision(market: Market) -> None:
 def test_a_bad_slot_is_refused_with_its_field_and_the_others_are_kept(
     market: Market, terms: dict[str, Any], code: str, where: str
 ) -> None:
-    good = {"id": "good", "size": [4, 2], "pose": POSE}
+    good = {"id": "good", "size": [4, 2], "pose": pose_of("north")}
     ack = market.say(SlotsPut(slots=(good | {"id": "bad"} | terms, good)))
     assert isinstance(ack, SlotsAck)
     assert [kept.id for kept in ack.kept] == ["good"]
@@ -51,7 +51,7 @@ def test_a_bad_slot_is_refused_with_its_field_and_the_others_are_kept(
 
 
 def test_the_second_slot_of_a_name_in_one_message_is_refused(market: Market) -> None:
-    slot = {"id": "north", "size": [4, 2], "pose": POSE}
+    slot = {"id": "north", "size": [4, 2], "pose": pose_of("north")}
     ack = market.say(SlotsPut(slots=(slot, slot | {"size": [1, 1]})))
     assert isinstance(ack, SlotsAck)
     assert [refused.code for refused in ack.refused] == ["slot.duplicate"]

@@ -9,7 +9,7 @@ from openslot_spec.errors import Code
 from openslot_spec.messages import NoAd, PlacementsGet
 from openslot_spec.slots import Slot
 from openslot_spec.tickets import redeem
-from tests.server.market import POSE, Market, only_in
+from tests.server.market import Market, only_in, pose_of
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_the_ticket_says_what_was_decided(market: Market) -> None:
     assert (ticket.placement, ticket.world, ticket.session) == (placement.id, "plaza", "s1")
     assert (ticket.line_item, ticket.price_micros, ticket.currency) == (line_item.id, 2_000, "USD")
     assert (ticket.creative, ticket.profile) == (placement.creative.sha256, placement.profile)
-    assert ticket.slot_revision == Slot.parse({"id": "north", "size": [4, 2], "pose": POSE}).revision()
+    assert ticket.slot_revision == Slot.parse({"id": "north", "size": [4, 2], "pose": pose_of("north")}).revision()
     assert (ticket.audience, ticket.viewers) == ("shared", 7)
     assert (ticket.issued_ms, ticket.expires_ms) == (market.now_ms, placement.expires_ms)
     assert placement.expires_ms == market.now_ms + 30_000

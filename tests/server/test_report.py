@@ -23,7 +23,7 @@ def market() -> Market:
     arcade = market.ask("north", world="arcade").placements[0].ticket
     market.ask("south", "attic")
     market.pass_time(10_000)
-    market.send(north, kind=RENDERED, viewer=range(8))
+    market.send(north, kind=RENDERED, viewer=range(8), at_ms=market.now_ms - 5_000, cumulative_ms=0, continuous_ms=0)
     market.send(north, kind=VIEWABLE, viewer=range(3))
     market.send(
         north,
@@ -114,8 +114,9 @@ def test_csv_has_the_same_columns_whatever_happened(market: Market) -> None:
 
 def test_tables_for_people_name_what_occurred(market: Market) -> None:
     head, *lines = table_rows(market.report("slot"))
-    assert head == ["world / slot", "requests", "filled", "rendered", "viewable", "free", "mean s", "spend"]
-    assert lines[-1] == ["total", "4", "2", "8", "4", "1", "2.5", "0.005"]
+    counts = ["requests", "filled", "rendered", "viewable", "free", "invalid"]
+    assert head == ["world / slot", *counts, "decided", "mean s", "spend"]
+    assert lines[-1] == ["total", "4", "2", "8", "4", "1", "2", "33%", "2.5", "0.005"]
     why = dict(why_rows(market.report("slot")))
     assert why["plaza / north"] == "3 too short, 2 obstructed, 2 event.duplicate"
     assert why["plaza / –"] == "2 ticket.invalid"

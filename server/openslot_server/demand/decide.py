@@ -15,22 +15,15 @@ from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Res
 from openslot_server.impressions.postings import merge, reserved
 from openslot_server.sessions import Seat
 from openslot_server.storage.store import DecisionRow, Row
+from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
 from openslot_spec.messages import NoAd, NoPlacement, Placement, Placements, PlacementsGet
 from openslot_spec.tickets import Ticket, mint
 
-__all__ = ["Decider", "Outcome", "TicketKeys", "read_outcomes"]
+__all__ = ["Decider", "Outcome", "read_outcomes"]
 
 Entropy = Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class TicketKeys:
-    """Secrets that sign tickets, by key id; `newest` signs."""
-
-    secrets: Mapping[bytes, bytes]
-    newest: bytes
 
 
 @dataclass(frozen=True, slots=True)

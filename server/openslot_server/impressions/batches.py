@@ -53,10 +53,10 @@ def _read_ticket(token: bytes, secrets: Mapping[bytes, bytes]) -> Ticket | Verdi
         return Verdict.TICKET_INVALID
 
 
-def by_ticket(judged: Judged) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Yield each ticket that has valid events, with their places in order."""
-    valid = np.flatnonzero(judged.verdicts <= Verdict.FREE)
-    tickets = judged.columns.ticket[valid]
+def by_ticket(judged: Judged, chosen: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Yield each ticket of the chosen events, with their places in order."""
+    places = np.flatnonzero(chosen)
+    tickets = judged.columns.ticket[places]
     order = np.argsort(tickets, kind="stable")
     found, starts = np.unique(tickets[order], return_index=True)
-    yield from zip(found.tolist(), np.split(valid[order], starts)[1:], strict=True)
+    yield from zip(found.tolist(), np.split(places[order], starts)[1:], strict=True)

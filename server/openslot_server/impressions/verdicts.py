@@ -14,7 +14,7 @@ from openslot_spec.exposures import EventKind, ExposureColumns
 from openslot_spec.profiles import profile
 from openslot_spec.tickets import Ticket
 
-__all__ = ["CODES", "Terms", "Verdict", "Verdicts", "judge", "terms_of"]
+__all__ = ["CODES", "REASONS", "Terms", "Verdict", "Verdicts", "is_marked", "is_refused", "judge", "refuse", "terms_of"]
 
 Verdicts = NDArray[np.uint8]
 
@@ -30,6 +30,19 @@ class Verdict(IntEnum):
     TICKET_EXPIRED = 4
     TICKET_FOREIGN = 5
     OUT_OF_RANGE = 6
+    REPLAYED = 7
+    BACKWARDS = 8
+    TOO_LONG = 9
+    TOO_OFTEN = 10
+    CROWD = 11
+    ABSURD = 12
+    SLOT_STALE = 13
+    PERIODIC = 64
+    """From here on marked: taken and acknowledged, never billed; see `marks`."""
+    COPIED = 65
+    FROZEN = 66
+    PERFECT = 67
+    STACKED = 68
 
 
 CODES: dict[Verdict, Code] = {
@@ -38,8 +51,31 @@ CODES: dict[Verdict, Code] = {
     Verdict.TICKET_EXPIRED: Code.TICKET_EXPIRED,
     Verdict.TICKET_FOREIGN: Code.TICKET_FOREIGN,
     Verdict.OUT_OF_RANGE: Code.EVENT_OUT_OF_RANGE,
+    Verdict.REPLAYED: Code.TRAFFIC_REPLAYED,
+    Verdict.BACKWARDS: Code.TRAFFIC_BACKWARDS,
+    Verdict.TOO_LONG: Code.TRAFFIC_TOO_LONG,
+    Verdict.TOO_OFTEN: Code.TRAFFIC_TOO_OFTEN,
+    Verdict.CROWD: Code.TRAFFIC_CROWD,
+    Verdict.ABSURD: Code.TRAFFIC_ABSURD,
+    Verdict.SLOT_STALE: Code.SLOT_STALE,
 }
 """The refusals, as the acknowledgement names them."""
+
+REASONS: dict[Verdict, str] = {
+    **{verdict: code.value for verdict, code in CODES.items()},
+    **{verdict: f"traffic.{verdict.name.lower()}" for verdict in Verdict if verdict >= Verdict.PERIODIC},
+}
+"""Why an event is invalid, as reports name it."""
+
+
+def is_refused(verdicts: Verdicts) -> NDArray[np.bool_]:
+    """Return which events count for nothing."""
+    return np.asarray((verdicts > Verdict.FREE) & (verdicts < Verdict.PERIODIC))
+
+
+def is_marked(verdicts: Verdicts) -> NDArray[np.bool_]:
+    """Return which events are taken but not paid for."""
+    return np.asarray(verdicts >= Verdict.PERIODIC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,8 +119,8 @@ def judge(columns: ExposureColumns, terms: Terms, now_ms: int, skew_ms: int) -> 
     expired = paid & (columns.at_ms > terms.expires_ms[ticket] + skew_ms)
     early = columns.at_ms < terms.issued_ms[ticket] - skew_ms
     future = columns.at_ms > now_ms + skew_ms
-    _refuse(verdicts, expired, Verdict.TICKET_EXPIRED)
-    _refuse(verdicts, early | future | _unproven(columns, terms, skew_ms), Verdict.OUT_OF_RANGE)
+    refuse(verdicts, expired, Verdict.TICKET_EXPIRED)
+    refuse(verdicts, early | future | _unproven(columns, terms, skew_ms), Verdict.OUT_OF_RANGE)
     return verdicts
 
 
@@ -106,5 +142,6 @@ def _unproven(columns: ExposureColumns, terms: Terms, skew_ms: int) -> NDArray[n
     return np.asarray((columns.kind == EventKind.VIEWABLE) & ~proven)
 
 
-def _refuse(verdicts: Verdicts, broken: NDArray[np.bool_], verdict: Verdict) -> None:
+def refuse(verdicts: Verdicts, broken: NDArray[np.bool_], verdict: Verdict) -> None:
+    """Give `verdict` to the broken events that were valid so far."""
     verdicts[broken & (verdicts == Verdict.VALID)] = verdict

@@ -3,7 +3,11 @@
 | figure | recounted from |
 |---|---|
 | requests, filled, no_ad | decisions, one per slot asked for |
-| rendered, viewable, free | events with a valid ticket, once each; free ones are viewable too, and cost nothing |
+| rendered, viewable, free | events that were taken, once each, unmarked; free ones are viewable too, and cost nothing |
+| gross | viewable events of every kept batch: valid + invalid + undetermined |
+| invalid, invalid_why | those that were refused or marked, by reason |
+| valid, undetermined | the rest, which is `viewable`: by whether enough of their viewer is known (see `_Visit`) |
+| decision_rate | (valid + invalid) ÷ gross |
 | mean_exposure_ms | `cumulative_ms` of the END events whose view counted |
 | funnel | `why` of the END events whose view did not count |
 | refused | refused events by code; those without a ticket of this world stand under no slot and no line item |
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal, NamedTuple, cast
 
 import numpy as np
@@ -23,7 +27,8 @@ from pydantic import Field
 
 from openslot_server.demand.decide import read_outcomes
 from openslot_server.impressions.batches import Judged, by_ticket, read_batch
-from openslot_server.impressions.verdicts import CODES, Verdict
+from openslot_server.impressions.traffic import traffic_rules
+from openslot_server.impressions.verdicts import CODES, REASONS, Verdict, is_marked, is_refused
 from openslot_server.impressions.verify import verify
 from openslot_server.rooms import ticket_secrets
 from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, LineItemRow, Reader
@@ -33,6 +38,7 @@ from openslot_spec.tickets import Ticket
 
 __all__ = ["Dimension", "Report", "ReportRow", "recount"]
 
+REASON_COUNTS = ("no_ad", "funnel", "refused", "invalid_why")
 Counts = dict[str, int]
 Dimension = Literal["slot", "world", "line_item", "advertiser"]
 
@@ -49,6 +55,11 @@ class ReportRow(Record):
     rendered: int = 0
     viewable: int = 0
     free: int = 0
+    gross: int = 0
+    valid: int = 0
+    invalid: int = 0
+    undetermined: int = 0
+    decision_rate: float = 0.0
     mean_exposure_ms: int = 0
     spend_micros: int = 0
     revenue_micros: int = 0
@@ -56,6 +67,7 @@ class ReportRow(Record):
     no_ad: Counts = Field(default_factory=dict)
     funnel: Counts = Field(default_factory=dict)
     refused: Counts = Field(default_factory=dict)
+    invalid_why: Counts = Field(default_factory=dict)
 
 
 class Report(Record):
@@ -65,8 +77,16 @@ class Report(Record):
     currency: str
     rows: Annotated[tuple[ReportRow, ...], Field(strict=False)]
     totals: ReportRow
+    traffic_rules: str
+    """Name and version of the rules that are in force; events were judged by those of their time."""
     ledger_records: int
     ledger_sha256: str
+
+
+_Where = tuple[str, str, str]
+"""World, slot, line item."""
+_Viewer = tuple[str, str, int]
+"""World, session, number."""
 
 
 class _Key(NamedTuple):
@@ -83,15 +103,23 @@ class _Sums:
     no_ad: Counter[str] = field(default_factory=Counter)
     funnel: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    invalid_why: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: _Sums) -> None:
-        for mine, theirs in (
-            (self.figures, other.figures),
-            (self.no_ad, other.no_ad),
-            (self.funnel, other.funnel),
-            (self.refused, other.refused),
-        ):
-            mine.update(theirs)
+        for counts in fields(self):
+            getattr(self, counts.name).update(getattr(other, counts.name))
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One viewer in one session.
+
+    Their views are valid once enough of them were seen for the statistical rules to speak, and none did; until then,
+    and where one did later, they are undetermined.
+    """
+
+    views: Counter[_Where] = field(default_factory=Counter)
+    marked: bool = False
 
 
 class _Tally:
@@ -136,6 +164,7 @@ def recount(reader: Reader, currency: str, by: Dimension = "slot", only: str | N
         currency=currency,
         rows=tuple(_row(key, sums) for key, sums in wanted.items() if any(key)),
         totals=_row(_Key(), totals),
+        traffic_rules=f"{traffic_rules().name} {traffic_rules().version}",
         ledger_records=books.ledger.seq,
         ledger_sha256=books.ledger.sha256,
     )
@@ -153,16 +182,21 @@ def _count_decisions(tally: _Tally, rows: Iterable[DecisionRow]) -> None:
 
 
 def _count_batches(tally: _Tally, rows: Iterable[BatchRow], secrets: Mapping[bytes, bytes]) -> None:
+    visits: defaultdict[_Viewer, _Visit] = defaultdict(_Visit)
     for row in rows:
         judged = read_batch(row, secrets)
-        for index, events in by_ticket(judged):
+        for index, events in by_ticket(judged, ~is_refused(judged.verdicts)):
             ticket = cast("Ticket", judged.tickets[index])  # one that is no ticket has no valid event
             _count_events(tally.at(ticket.world, ticket.slot, ticket.line_item), judged, events)
+            _count_views(visits, ticket, judged, events)
         _count_refused(tally, row.world, judged)
+    _count_visits(tally, visits.values())
 
 
 def _count_events(sums: _Sums, judged: Judged, events: NDArray[np.intp]) -> None:
     columns = judged.columns
+    _count_marked(sums, judged, events)
+    events = events[~is_marked(judged.verdicts[events])]
     kind, verdicts, why = columns.kind[events], judged.verdicts[events], columns.why[events]
     ends = kind == EventKind.END
     counted = ends & (why == WhyNot.COUNTED)
@@ -175,14 +209,52 @@ def _count_events(sums: _Sums, judged: Judged, events: NDArray[np.intp]) -> None
         sums.funnel[WhyNot(reason).name.lower()] += count
 
 
+def _count_marked(sums: _Sums, judged: Judged, events: NDArray[np.intp]) -> None:
+    verdicts = judged.verdicts[events]
+    for verdict, count in Counter(verdicts[is_marked(verdicts)].tolist()).items():
+        _count_invalid(sums, Verdict(verdict), count)
+
+
+def _count_invalid(sums: _Sums, verdict: Verdict, count: int) -> None:
+    sums.figures["gross"] += count
+    sums.figures["invalid"] += count
+    sums.invalid_why[REASONS[verdict]] += count
+
+
 def _count_refused(tally: _Tally, world: str, judged: Judged) -> None:
-    refused = judged.verdicts > Verdict.FREE
-    pairs = zip(judged.columns.ticket[refused].tolist(), judged.verdicts[refused].tolist(), strict=True)
-    for (index, verdict), count in Counter(pairs).items():
+    refused = is_refused(judged.verdicts)
+    columns = judged.columns
+    triples = zip(*(array[refused].tolist() for array in (columns.ticket, judged.verdicts, columns.kind)), strict=True)
+    for (index, verdict, kind), count in Counter(triples).items():
         ticket = judged.tickets[index]
         own = isinstance(ticket, Ticket) and ticket.world == world
         sums = tally.at(world, ticket.slot, ticket.line_item) if own else tally.at(world, "", "")
         sums.refused[CODES[Verdict(verdict)].value] += count
+        if kind == EventKind.VIEWABLE:
+            _count_invalid(sums, Verdict(verdict), count)
+
+
+def _count_views(
+    visits: defaultdict[_Viewer, _Visit], ticket: Ticket, judged: Judged, events: NDArray[np.intp]
+) -> None:
+    views = events[judged.columns.kind[events] == EventKind.VIEWABLE]
+    where = ticket.world, ticket.slot, ticket.line_item
+    for viewer, verdict in zip(judged.columns.viewer[views].tolist(), judged.verdicts[views].tolist(), strict=True):
+        visit = visits[ticket.world, ticket.session, viewer]
+        if verdict <= Verdict.FREE:
+            visit.views[where] += 1
+        elif verdict != Verdict.STACKED:  # that says something of a slot, not of who looks at it
+            visit.marked = True
+
+
+def _count_visits(tally: _Tally, visits: Iterable[_Visit]) -> None:
+    enough = traffic_rules().decided.looks
+    for visit in visits:
+        found = "undetermined" if visit.marked or visit.views.total() < enough else "valid"
+        for where, count in visit.views.items():
+            figures = tally.at(*where).figures
+            figures[found] += count
+            figures["gross"] += count
 
 
 def _count_money(tally: _Tally, balances: Mapping[str, int]) -> None:
@@ -198,5 +270,7 @@ def _count_money(tally: _Tally, balances: Mapping[str, int]) -> None:
 def _row(key: _Key, sums: _Sums) -> ReportRow:
     figures = {name: count for name, count in sums.figures.items() if name in ReportRow.model_fields}
     mean_ms = round(sums.figures["exposure_ms"] / max(sums.figures["counted_ends"], 1))
-    reasons = {name: dict(sorted(getattr(sums, name).items())) for name in ("no_ad", "funnel", "refused")}
-    return ReportRow.model_validate({**key._asdict(), **figures, **reasons, "mean_exposure_ms": mean_ms})
+    decided = (sums.figures["valid"] + sums.figures["invalid"]) / max(sums.figures["gross"], 1)
+    reasons = {name: dict(sorted(getattr(sums, name).items())) for name in REASON_COUNTS}
+    made = {"mean_exposure_ms": mean_ms, "decision_rate": round(decided, 6)}
+    return ReportRow.model_validate({**key._asdict(), **figures, **reasons, **made})

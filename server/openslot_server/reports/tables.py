@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from openslot_server.impressions.verdicts import CODES
+from openslot_server.impressions.verdicts import REASONS as INVALID
 from openslot_server.reports.queries import Dimension, Report, ReportRow
 from openslot_spec.exposures import WhyNot
 from openslot_spec.messages import NoAd
@@ -19,37 +20,40 @@ NAMES: dict[Dimension, tuple[str, ...]] = {
     "advertiser": ("advertiser",),
 }
 COUNTS = ("requests", "filled", "rendered", "viewable", "free", "mean_exposure_ms")
+TRAFFIC = ("gross", "valid", "invalid", "undetermined", "decision_rate")
 MONEY = ("spend_micros", "revenue_micros", "fee_micros")
 REASONS = {
     "no_ad": [reason.value for reason in NoAd],
     "funnel": [why.name.lower() for why in WhyNot if why is not WhyNot.COUNTED],
     "refused": [code.value for code in CODES.values()],
+    "invalid_why": [*INVALID.values()],
 }
 
 
-def csv_rows(report: Report) -> Iterator[list[str | int]]:
+def csv_rows(report: Report) -> Iterator[list[str | int | float]]:
     """Yield a header and one row per row of the report: the same columns whatever happened."""
     names = NAMES[report.by]
     reasons = [(kind, reason) for kind, known in REASONS.items() for reason in known]
-    yield [*names, *COUNTS, *MONEY, "currency", *(f"{kind}.{reason}" for kind, reason in reasons)]
+    yield [*names, *COUNTS, *TRAFFIC, *MONEY, "currency", *(f"{kind}.{reason}" for kind, reason in reasons)]
     for row in report.rows:
         counts = [getattr(row, kind).get(reason, 0) for kind, reason in reasons]
-        yield [*(getattr(row, name) for name in (*names, *COUNTS, *MONEY)), report.currency, *counts]
+        yield [*(getattr(row, name) for name in (*names, *COUNTS, *TRAFFIC, *MONEY)), report.currency, *counts]
 
 
 def table_rows(report: Report) -> Iterator[list[str]]:
     """Yield a header, the rows and the totals, for people."""
-    counts = (name.removesuffix("_micros").replace("_exposure_ms", " s") for name in (*COUNTS, "spend_micros"))
-    yield [_name_of(report.by), *counts]
+    yield [_name_of(report.by), *COUNTS[:-1], "invalid", "decided", "mean s", "spend"]
     for row in (*report.rows, report.totals):
-        figures = [str(getattr(row, name)) for name in COUNTS[:-1]]
-        yield [_label(report, row), *figures, f"{row.mean_exposure_ms / 1000:.1f}", amount(row.spend_micros)]
+        figures = [str(getattr(row, name)) for name in (*COUNTS[:-1], "invalid")]
+        decided = f"{row.decision_rate:.0%}" if row.gross else "–"
+        yield [_label(report, row), *figures, decided, f"{row.mean_exposure_ms / 1000:.1f}", amount(row.spend_micros)]
 
 
 def why_rows(report: Report) -> Iterator[list[str]]:
-    """Yield who has something and what: slots without an ad, views that did not count, events that were refused."""
+    """Yield who has something and what: slots without an ad, views that did not count, events refused or marked."""
     for row in (*report.rows, report.totals):
-        counts = Counter(row.no_ad) + Counter(row.funnel) + Counter(row.refused)
+        marked = {reason: count for reason, count in row.invalid_why.items() if reason not in row.refused}
+        counts = Counter(row.no_ad) + Counter(row.funnel) + Counter(row.refused) + Counter(marked)
         if counts:
             said = (f"{count} {reason.replace('_', ' ')}" for reason, count in counts.most_common())
             yield [_label(report, row), ", ".join(said)]

@@ -1,0 +1,167 @@
+"""What cannot have happened: events that contradict themselves, their ticket, their slot or one another.
+
+An event by itself is judged from its columns and its ticket's terms; events together per placement, in `Seen`, and per
+viewer and slot, in `Pace`. Whatever is found here is refused and never billed. Batches come in any order, so nothing
+is made of the order in which events arrive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openslot_server.impressions.traffic import TrafficRules
+from openslot_server.impressions.verdicts import Terms, Verdict, Verdicts, refuse
+from openslot_spec.exposures import EventKind, ExposureColumns, WhyNot
+from openslot_spec.profiles import profile
+from openslot_spec.tickets import Ticket
+
+__all__ = ["NEVER", "Pace", "Seen", "refuse_impossible"]
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+NEVER = 2**62
+"""When a slot ends that stands as it was."""
+MISSING = -1
+
+
+def refuse_impossible(
+    verdicts: Verdicts, columns: ExposureColumns, terms: Terms, slot_ended_ms: Ints, skew_ms: int
+) -> None:
+    """Refuse events that cannot be by themselves; `slot_ended_ms` (tickets,) is when each ticket's slot was changed."""
+    ticket = columns.ticket
+    refuse(verdicts, columns.at_ms > slot_ended_ms[ticket] + skew_ms, Verdict.SLOT_STALE)
+    refuse(verdicts, _contradicts_itself(columns, terms), Verdict.ABSURD)
+    ends_ms = np.minimum(columns.at_ms, terms.expires_ms[ticket])
+    longest_ms = ends_ms - terms.issued_ms[ticket] + skew_ms
+    refuse(verdicts, columns.cumulative_ms > longest_ms, Verdict.TOO_LONG)
+
+
+def _contradicts_itself(columns: ExposureColumns, terms: Terms) -> Bools:
+    """Return which events cannot be what they say: only an END has a reason, and a view that has time passed its gate.
+
+    Means are over passing samples and so pass too; compared as in `verdicts`.
+    """
+    ticket, is_end, counted = columns.ticket, columns.kind == EventKind.END, columns.why == WhyNot.COUNTED
+    time_ms = np.where(terms.cumulative[ticket], columns.cumulative_ms, columns.continuous_ms)
+    too_short = is_end & counted & (time_ms < terms.duration_ms[ticket])
+    passes = (
+        (columns.visible_fraction >= terms.visible_fraction_min[ticket])
+        & (columns.coverage >= terms.coverage_min[ticket])
+        & (columns.angle_deg <= terms.angle_max_deg[ticket])
+    )
+    return np.asarray(too_short | (~is_end & ~counted) | ((columns.cumulative_ms > 0) & ~passes))
+
+
+class Pace:
+    """The times at which the viewers of one session and slot had their looks, over all its placements.
+
+    Two looks lie at least the profile's duration apart, so a stretch of time that is shorter holds one at the most.
+    """
+
+    __slots__ = ("__weakref__", "_stretches")
+
+    def __init__(self) -> None:
+        self._stretches: dict[int, int] = {}
+
+    def too_often(self, viewer: Ints, at_ms: Ints, stretch_ms: int) -> list[int]:
+        """Take looks and return the places of those that fall into a stretch in which their viewer had one."""
+        keys = (viewer << 31) | (at_ms // stretch_ms & 0x7FFFFFFF)
+        return _insert(self._stretches, keys, at_ms)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Claims:
+    """Events of one ticket, arrays (n,)."""
+
+    kind: Ints
+    viewer: Ints
+    at_ms: Ints
+    cumulative_ms: Ints
+
+    @classmethod
+    def of(cls, columns: ExposureColumns, events: NDArray[np.intp]) -> _Claims:
+        arrays = (columns.kind, columns.viewer, columns.at_ms, columns.cumulative_ms)
+        return cls(*(array[events].astype(np.int64) for array in arrays))
+
+
+class Seen:
+    """What was taken of one placement: when each viewer's view was rendered, became viewable and ended."""
+
+    __slots__ = ("_pace", "_times_ms", "_viewable", "_viewer")
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._times_ms: dict[int, int] = {}
+        """By kind and viewer in one number."""
+        self._viewable = 0
+        self._viewer: int | None = None
+
+    def take(self, columns: ExposureColumns, events: NDArray[np.intp], ticket: Ticket, rules: TrafficRules) -> Verdicts:
+        """Take the events of `ticket` at these places and return a verdict for each; what is refused was not taken."""
+        claims = _Claims.of(columns, events)
+        verdicts = np.zeros(len(events), np.uint8)
+        if ticket.audience == "per_viewer":
+            self._viewer = int(claims.viewer[0]) if self._viewer is None else self._viewer
+            refuse(verdicts, claims.viewer != self._viewer, Verdict.TICKET_FOREIGN)
+        mine = np.flatnonzero(verdicts == Verdict.VALID)
+        keys = (claims.kind << 32) | claims.viewer
+        verdicts[mine[_insert(self._times_ms, keys[mine], claims.at_ms[mine])]] = Verdict.DUPLICATE
+        fresh = verdicts == Verdict.VALID
+        self._refuse_disorder(claims, verdicts, rules)
+        self._refuse_excess(claims, verdicts, ticket, rules)
+        for key in keys[fresh & (verdicts != Verdict.VALID)].tolist():
+            del self._times_ms[key]
+        return verdicts
+
+    def _refuse_disorder(self, claims: _Claims, verdicts: Verdicts, rules: TrafficRules) -> None:
+        """Refuse what lies on the wrong side of another event of its view, and what lasted longer than since RENDERED.
+
+        Holds the events of one batch against each other, too.
+        """
+        broken = np.zeros(len(verdicts), np.bool_)
+        for kind in EventKind:
+            other_ms = self._times_of(kind, claims.viewer)
+            known, slack_ms = other_ms != MISSING, rules.order.slack_ms
+            broken |= known & (claims.kind > kind) & (claims.at_ms < other_ms - slack_ms)
+            broken |= known & (claims.kind < kind) & (claims.at_ms > other_ms + slack_ms)
+        refuse(verdicts, broken, Verdict.BACKWARDS)
+        rendered_ms = self._times_of(EventKind.RENDERED, claims.viewer)
+        lasted_ms = claims.at_ms - rendered_ms + rules.length.slack_ms
+        too_long = (rendered_ms != MISSING) & (claims.cumulative_ms > lasted_ms)
+        refuse(verdicts, too_long, Verdict.TOO_LONG)
+
+    def _refuse_excess(self, claims: _Claims, verdicts: Verdicts, ticket: Ticket, rules: TrafficRules) -> None:
+        looks = np.flatnonzero((verdicts == Verdict.VALID) & (claims.kind == EventKind.VIEWABLE))
+        crowd = max(rules.crowd.times * ticket.viewers, rules.crowd.viewers_min)
+        room = crowd - self._viewable
+        verdicts[looks[room:]] = Verdict.CROWD
+        looks = looks[:room]
+        stretch_ms = max(profile(ticket.profile).duration_ms - rules.rate.slack_ms, 1)
+        too_often = looks[self._pace.too_often(claims.viewer[looks], claims.at_ms[looks], stretch_ms)]
+        verdicts[too_often] = Verdict.TOO_OFTEN
+        self._viewable += len(looks) - len(too_often)
+
+    def _times_of(self, kind: EventKind, viewer: Ints) -> Ints:
+        """Return when the views of these viewers had this event, `MISSING` where it is not known."""
+        keys = ((int(kind) << 32) | viewer).tolist()
+        return np.fromiter(map(self._times_ms.get, keys, repeat(MISSING)), np.int64, len(keys))
+
+
+def _insert(known: dict[int, int], keys: Ints, values: Ints) -> list[int]:
+    """Add keys that are not known, and return the places of those that were."""
+    wanted = keys.tolist()
+    fresh = dict(zip(wanted, values.tolist(), strict=True))
+    if len(fresh) == len(wanted) and fresh.keys().isdisjoint(known):
+        known |= fresh
+        return []
+    repeats = []
+    for place, key in enumerate(wanted):
+        if key in known:
+            repeats.append(place)
+        else:
+            known[key] = int(values[place])
+    return repeats
