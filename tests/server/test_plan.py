@@ -86,6 +86,7 @@ def test_the_table_says_the_same_in_a_narrow_window(
     assert "pillar" in ended.stdout
     assert "back facing" in " ".join(ended.stdout.split())
     assert "openslot scene add-slot" in ended.stdout
+    assert "# suggested-1, " in ended.stdout
     assert max(len(line) for line in ended.stdout.splitlines() if "add-slot" not in line) <= 80
 
 

@@ -117,7 +117,8 @@ def _show(answer: dict[str, Any]) -> None:
         if rows:
             console.print(_table(title, rows, answer["visits"]))
     for row in answer.get("suggestions", []):
-        console.print(row["command"], highlight=False, soft_wrap=True)
+        place = f"on {row['wall']}" if row["wall"] else "standing free, out of the visitors' way"
+        console.print(f"# {row['slot']}, {place}\n{row['command']}", highlight=False, markup=False, soft_wrap=True)
     if answer.get("suggestions") == []:
         console.print("no place was found where a board of this size would bring an impression")
 
