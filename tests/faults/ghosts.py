@@ -1,0 +1,106 @@
+"""Batches that come from nobody's spool: replays by whatever sits between, and what a dishonest world would send.
+
+All are sent under a world's own key and none may change what honest worlds are counted for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from openslot_spec.codec import MSGPACK
+from openslot_spec.errors import OpenSlotError
+from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns
+from openslot_spec.messages import ExposuresPut, Hello
+from openslot_spec.session import Session
+from openslot_spec.tickets import MAC_BYTES
+from tests.faults.network import DELAY_S
+from tests.faults.simulation import Simulation
+from tests.faults.stage import KEYS
+
+PATIENCE_S = 5.0
+EXPIRES_AT = 13
+"""The place of `expires_ms` in a ticket's array."""
+
+
+async def replay(play: Simulation) -> None:
+    """Send a batch a second time, on another connection."""
+    if play.sent:
+        world, body = play.chance.choice([*play.sent.values()])
+        await _say(play, world, [ExposuresPut.parse(body)])
+
+
+async def overtake(play: Simulation) -> None:
+    """Slow one connection down, and bring the last batch that is under way on it before all others."""
+    if play.network.open:
+        connection = play.chance.choice(play.network.open)
+        connection.delay_s = 12.0
+        await asyncio.sleep(play.chance.uniform(2, 3))
+        under_way = [sent for sent in play.sent.values() if sent[0] == connection.sender]
+        for world, body in under_way[-1:]:
+            await _say(play, world, [ExposuresPut.parse(body)])
+        connection.delay_s = DELAY_S
+
+
+async def disown(play: Simulation) -> None:
+    """Send other content under the id of a batch that was acknowledged, and the same content under another id."""
+    known = [play.sent[ack.batch] for ack in play.acks if ack.batch in play.sent]
+    if known:
+        world, body = play.chance.choice(known)
+        put = ExposuresPut.parse(body)
+        other = put.model_copy(update={"columns": put.columns | {"viewer": bytes(len(put.columns["viewer"]))}})
+        await _say(play, world, [other, put.model_copy(update={"batch": play.chance.randbytes(16)})])
+
+
+async def cheat(play: Simulation) -> None:
+    """Claim views under a ticket that is over, another world's, or altered."""
+    if play.sent:
+        world, body = play.chance.choice([*play.sent.values()])
+        ticket = play.chance.choice(body["tickets"])
+        expires_ms = msgpack.unpackb(ticket[4:-MAC_BYTES])[EXPIRES_AT]
+        after_ms = expires_ms + play.settings.skew_ms + 1
+        other = next(name for name in KEYS if name != world)
+        await _say(play, other, [_claim(play, ticket, expires_ms - 1_000)])
+        await _say(play, world, [_claim(play, _altered(play, ticket), expires_ms - 1_000)])
+        await asyncio.sleep(max(0, after_ms - play.clock()) / 1000)
+        await _say(play, world, [_claim(play, ticket, after_ms)])
+
+
+def _claim(play: Simulation, ticket: bytes, at_ms: int) -> ExposuresPut:
+    figures: dict[str, Any] = {
+        "kind": EventKind.VIEWABLE,
+        "ticket": 0,
+        "viewer": 1_000 + play.chance.randrange(1_000_000),
+        "at_ms": at_ms,
+        "continuous_ms": 1_000,
+        "cumulative_ms": 1_000,
+        "visible_fraction": 1.0,
+        "coverage": 0.5,
+        "angle_deg": 0.0,
+        "why": 0,
+    }
+    columns = ExposureColumns.build({name: np.atleast_1d(figures[name]) for name in COLUMNS})
+    return ExposuresPut(batch=play.chance.randbytes(16), tickets=(ticket,), columns=columns.pack())
+
+
+def _altered(play: Simulation, ticket: bytes) -> bytes:
+    place = play.chance.randrange(len(ticket))
+    return ticket[:place] + bytes([ticket[place] ^ 1 << play.chance.randrange(8)]) + ticket[place + 1 :]
+
+
+async def _say(play: Simulation, world: str, batches: Sequence[ExposuresPut]) -> None:
+    """Send the batches on a connection of their own; answers are heard by the network's tap."""
+    session = Session("world", MSGPACK)
+    with suppress(ConnectionError, TimeoutError, OpenSlotError):
+        async with asyncio.timeout(PATIENCE_S):
+            connection = await play.network.dial("ws://ads.test")
+            hello = Hello(versions=("1",), role="world", key=KEYS[world], world=world)
+            for message in (hello, *batches):
+                await connection.send(session.send(message)[1])
+                session.receive(await connection.receive())
+            await connection.close()

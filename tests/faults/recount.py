@@ -1,0 +1,261 @@
+"""A second recount of the reports: plain SQL and Python over the rows as they are stored.
+
+Written apart from the product and importing nothing of it, from the layouts in `spec/`: whoever does not trust the
+server's reports can run this on its database and must find the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import sqlite3
+import struct
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import msgpack
+
+WHY = (
+    *("counted", "viewport", "back_facing", "clipped", "too_oblique", "too_small", "obstructed", "too_short"),
+    *("no_window_focus", "idle", "unmeasurable"),
+)
+RENDERED, VIEWABLE, END = 1, 2, 3
+VALID, FREE = 0, 1
+REFUSED = {
+    2: "event.duplicate",
+    3: "ticket.invalid",
+    4: "ticket.expired",
+    5: "ticket.foreign",
+    6: "event.out_of_range",
+}
+IMPOSSIBLE = {
+    7: "traffic.replayed",
+    8: "traffic.backwards",
+    9: "traffic.too_long",
+    10: "traffic.too_often",
+    11: "traffic.crowd",
+    12: "traffic.absurd",
+    13: "slot.stale",
+}
+MARKED = {64: "periodic", 65: "copied", 66: "frozen", 67: "perfect", 68: "stacked"}
+STACKED = 68
+"""Says something of a slot, not of a viewer."""
+ENOUGH = 8
+"""Views of one viewer before they are called valid."""
+RULES = "openslot-traffic 1"
+LETTERS = {
+    "kind": "B",
+    "ticket": "H",
+    "viewer": "I",
+    "at_ms": "q",
+    "continuous_ms": "I",
+    "cumulative_ms": "I",
+    "visible_fraction": "f",
+    "coverage": "f",
+    "angle_deg": "f",
+    "why": "B",
+}
+KEYS = {"slot": (0, 1), "world": (0,), "line_item": (2, 3), "advertiser": (3,)}
+"""Which of world, slot, line item and advertiser name a row."""
+Where = tuple[str, str, str]
+"""World, slot, line item."""
+
+
+class Ticket(NamedTuple):
+    """The terms of a placement, in the order in which they are signed."""
+
+    placement: bytes
+    world: str
+    session: str
+    slot: str
+    slot_revision: str
+    creative: str
+    line_item: str
+    price_micros: int
+    currency: str
+    audience: str
+    viewers: int
+    profile: str
+    issued_ms: int
+    expires_ms: int
+
+
+class Event(NamedTuple):
+    """One stored event, what it came in, and what the server made of it."""
+
+    batch: bytes
+    world: str
+    came_ms: int
+    ticket: Ticket | None
+    kind: int
+    viewer: int
+    at_ms: int
+    cumulative_ms: int
+    why: int
+    verdict: int
+
+
+def events(database: sqlite3.Connection) -> Iterator[Event]:
+    """Yield every stored event in the order in which they came."""
+    secrets = dict(database.execute("SELECT key_id, secret FROM ticket_keys"))
+    rows = database.execute("SELECT id, world, at_ms, tickets, columns, verdicts FROM batches ORDER BY rowid")
+    for batch, world, came_ms, tickets, columns, verdicts in rows:
+        known = [ticket(token, secrets) for token in msgpack.unpackb(tickets)]
+        for event, verdict in zip(unpacked(msgpack.unpackb(columns)), verdicts, strict=True):
+            index, kind, viewer, at_ms, cumulative_ms, why = (event[name] for name in _KEPT)
+            yield Event(batch, world, came_ms, known[index], kind, viewer, at_ms, cumulative_ms, why, verdict)
+
+
+_KEPT = ("ticket", "kind", "viewer", "at_ms", "cumulative_ms", "why")
+
+
+def unpacked(columns: dict[str, bytes]) -> Iterator[dict[str, Any]]:
+    """Yield a batch's events, a value by column."""
+    count = len(columns["kind"])
+    arrays = [struct.unpack(f"<{count}{letter}", columns[name]) for name, letter in LETTERS.items()]
+    for values in zip(*arrays, strict=True):
+        yield dict(zip(LETTERS, values, strict=True))
+
+
+def ticket(token: bytes, secrets: dict[bytes, bytes]) -> Ticket | None:
+    """Return the ticket, or None if none of our keys signed it."""
+    body, mac = token[:-16], token[-16:]
+    secret = secrets.get(body[:4])
+    if secret is None or hmac.new(secret, body, hashlib.sha256).digest()[:16] != mac:
+        return None
+    return Ticket(*msgpack.unpackb(body[4:]))
+
+
+def report(database: sqlite3.Connection, by: str, fee_ppm: int, currency: str = "USD") -> dict[str, Any]:
+    """Return what the server's report must say, figure by figure."""
+    advertisers = dict(database.execute("SELECT id, advertiser FROM line_items"))
+    sums: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for where, figure, count in [*decided(database), *happened(database, fee_ppm), *traffic(database)]:
+        names = (*where, advertisers.get(where[2], ""))
+        key = tuple(name if place in KEYS[by] else "" for place, name in enumerate(names))
+        sums[key][figure] += count
+    totals: Counter[str] = Counter()
+    for row in sums.values():
+        totals.update(row)
+    records, sha256 = chain_end(database)
+    return {
+        "by": by,
+        "currency": currency,
+        "rows": [_row(key, row) for key, row in sorted(sums.items()) if any(key)],
+        "totals": _row(("", "", "", ""), totals),
+        "traffic_rules": RULES,
+        "ledger_records": records,
+        "ledger_sha256": sha256,
+    }
+
+
+def decided(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
+    """Yield a request for each slot that was asked for, and what came of it."""
+    for world, outcomes in database.execute("SELECT world, outcomes FROM decisions"):
+        for slot, reason, _, line_item, *_ in msgpack.unpackb(outcomes):
+            yield (world, slot, line_item), "requests", 1
+            yield (world, slot, line_item), f"no_ad.{reason}" if reason else "filled", 1
+
+
+def happened(database: sqlite3.Connection, fee_ppm: int) -> Iterator[tuple[Where, str, int]]:
+    """Yield what each event adds to which figure."""
+    for event in events(database):
+        terms = event.ticket
+        refused = REFUSED | IMPOSSIBLE
+        if event.verdict in refused:
+            yield place(event), f"refused.{refused[event.verdict]}", 1
+            continue
+        if event.verdict in MARKED:
+            continue
+        assert terms is not None, "an event without a ticket was accepted"
+        for figure, count in accepted(event, terms, fee_ppm):
+            yield (terms.world, terms.slot, terms.line_item), figure, count
+
+
+def place(event: Event) -> Where:
+    """Return what an event is about; what names no ticket of its world is about no slot."""
+    terms = event.ticket
+    if terms is None or terms.world != event.world:
+        return event.world, "", ""
+    return terms.world, terms.slot, terms.line_item
+
+
+def traffic(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
+    """Yield gross, valid, invalid and undetermined views, and why invalid ones are."""
+    good: defaultdict[tuple[str, str, int], list[Where]] = defaultdict(list)
+    suspects = set()
+    for event in events(database):
+        if event.kind != VIEWABLE:
+            continue
+        yield place(event), "gross", 1
+        who = (event.world, event.ticket.session if event.ticket else "", event.viewer)
+        if event.verdict <= FREE:
+            good[who].append(place(event))
+            continue
+        mark = MARKED.get(event.verdict)
+        yield place(event), "invalid", 1
+        yield place(event), f"invalid_why.{f'traffic.{mark}' if mark else (REFUSED | IMPOSSIBLE)[event.verdict]}", 1
+        if mark and event.verdict != STACKED:
+            suspects.add(who)
+    for who, places in good.items():
+        for where in places:
+            yield where, "valid" if len(places) >= ENOUGH and who not in suspects else "undetermined", 1
+
+
+def accepted(event: Event, terms: Ticket, fee_ppm: int) -> Iterator[tuple[str, int]]:
+    """Yield what one accepted event adds."""
+    if event.kind == RENDERED:
+        yield "rendered", 1
+    elif event.kind == VIEWABLE:
+        yield "viewable", 1
+        if event.verdict == FREE:
+            yield "free", 1
+        else:
+            fee = terms.price_micros * fee_ppm // 1_000_000
+            yield from (
+                ("spend_micros", terms.price_micros),
+                ("revenue_micros", terms.price_micros - fee),
+                ("fee_micros", fee),
+            )
+    elif event.why:
+        yield f"funnel.{WHY[event.why]}", 1
+    else:
+        yield "counted_ends", 1
+        yield "exposure_ms", event.cumulative_ms
+
+
+def chain_end(database: sqlite3.Connection) -> tuple[int, str]:
+    """Return how many records the ledger has and the hash that they add up to."""
+    sha256 = bytes(32)
+    records = 0
+    for (record,) in database.execute("SELECT record FROM ledger ORDER BY seq"):
+        sha256 = hashlib.sha256(sha256 + record.encode()).digest()
+        records += 1
+    return records, sha256.hex()
+
+
+def records(database: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return the ledger's records."""
+    return [json.loads(record) for (record,) in database.execute("SELECT record FROM ledger ORDER BY seq")]
+
+
+def _row(key: tuple[str, ...], sums: Counter[str]) -> dict[str, Any]:
+    names = (
+        *("requests", "filled", "rendered", "viewable", "free", "spend_micros", "revenue_micros", "fee_micros"),
+        *("gross", "valid", "invalid", "undetermined"),
+    )
+    mean_ms = Fraction(sums["exposure_ms"], max(sums["counted_ends"], 1))
+    return {
+        **dict(zip(("world", "slot", "line_item", "advertiser"), key, strict=True)),
+        **{name: sums[name] for name in names},
+        "mean_exposure_ms": round(mean_ms),
+        "decision_rate": round((sums["valid"] + sums["invalid"]) / max(sums["gross"], 1), 6),
+        **{kind: _reasons(sums, kind) for kind in ("no_ad", "funnel", "refused", "invalid_why")},
+    }
+
+
+def _reasons(sums: Counter[str], kind: str) -> dict[str, int]:
+    return {name.removeprefix(f"{kind}."): count for name, count in sums.items() if name.startswith(f"{kind}.")}
