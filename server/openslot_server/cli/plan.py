@@ -80,7 +80,10 @@ def _ready(backend: str) -> str:
     """Return the backend's name; `auto` is the fastest one, made ready."""
     from openslot_view import backends, warm_up
 
-    return backends.choose(backend).name if backend != "auto" else warm_up().name
+    if backend != "auto":
+        return backends.choose(backend).name
+    _say("making ready what measures (the first time on a machine, half a minute)")
+    return warm_up().name
 
 
 def _say(text: str) -> None:
