@@ -1,4 +1,7 @@
-"""The demo's processes: a placement server that may be killed and comes back, and worlds that talk in JSON lines."""
+"""The demo's processes: a placement server that may be killed and comes back, and worlds that talk in JSON lines.
+
+Each is a session of its own, so that Ctrl-C reaches the demo alone, which then ends them in good order.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ class ServerProcess:
         environment = {**os.environ, "OPENSLOT_OPERATOR_KEY": self.operator_key, **SETTINGS}
         with (self.folder / "server.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=DEVNULL, stdout=PIPE, stderr=log, env=environment
+                *command, stdin=DEVNULL, stdout=PIPE, stderr=log, env=environment, start_new_session=True
             )
         return self._process
 
@@ -101,7 +104,7 @@ class WorldProcess:
         command = [sys.executable, "-m", "openslot_demo.world", *arguments]
         with log.open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=errors, limit=LINE_BYTES
+                *command, stdin=PIPE, stdout=PIPE, stderr=errors, limit=LINE_BYTES, start_new_session=True
             )
 
     async def lines(self) -> AsyncIterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import tempfile
 import time
 import webbrowser
@@ -56,6 +57,8 @@ class Demo:
     market: Market
     progress: Progress
     worlds: list[WorldProcess] = field(default_factory=list)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to end the walk before its time."""
     _outage: tuple[float, float] = (0.0, 0.0)
     """From, to, in seconds of the demo."""
 
@@ -96,11 +99,17 @@ class Demo:
             else:
                 return
 
+    def stop_walking(self) -> None:
+        """End the walk now; asked a second time, end everything."""
+        if self.enough.is_set():
+            raise KeyboardInterrupt
+        self.enough.set()
+
     async def _watch(self, readers: list[asyncio.Task[None]]) -> None:
         """Keep the server up (but for the outage) and the figures fresh until the time is over."""
         start = time.monotonic()
         fetched = start
-        while (now := time.monotonic()) - start < self.options.seconds:
+        while (now := time.monotonic()) - start < self.options.seconds and not self.enough.is_set():
             self.live.elapsed_s = now - start
             await self._keep_server()
             if self.live.server_up and now - fetched >= REPORT_S:
@@ -164,7 +173,8 @@ async def demo(options: Options, progress: Progress) -> Live:
         running = Demo(options, folder, scenes, live, server, market, progress)
         await _start_worlds(running, stack)
         live.server_up = True
-        progress.say(f"watch it at {page.url}")
+        progress.say(f"watch it at {page.url} (Ctrl-C ends the walk and prints the report)")
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, running.stop_walking)
         if options.browser:
             webbrowser.open(page.url)
         await running.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 
 import typer
@@ -15,8 +15,4 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def demo(context: typer.Context) -> None:
     """Run three worlds, a server, advertisers and walkers, live, and print the ledger's report."""
-    command = [sys.executable, "-m", "openslot_demo", *context.args]
-    try:
-        raise typer.Exit(subprocess.call(command))  # noqa: S603  our own module
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    os.execv(sys.executable, [sys.executable, "-m", "openslot_demo", *context.args])  # noqa: S606  our own module
