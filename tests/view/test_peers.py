@@ -6,8 +6,9 @@ import pytest
 from openslot_view import Camera, Cameras, Surfaces
 from openslot_view.beams import Beams, cast
 from openslot_view.bench.node import available, three_mesh_bvh
-from openslot_view.bench.peers import installed, rays, sobol
+from openslot_view.bench.peers import installed, rays
 from openslot_view.outlines import outlines
+from openslot_view.sobol import sobol
 
 SURFACES = Surfaces.from_quads([[(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)]])
 WALL = np.array([(-9, -9, 0), (0, -9, 0), (0, 9, 0), (-9, 9, 0)], np.float64)

@@ -19,7 +19,7 @@ from openslot_view.surfaces import Surfaces
 from openslot_view.triangles import TriangleSet
 from openslot_view.union import Areas, union_areas
 
-__all__ = ["PlainBackend"]
+__all__ = ["PlainBackend", "in_the_way"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,11 +51,17 @@ class PlainBackend:
         return Areas(chart, screen)
 
 
-def _hidden(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
+def in_the_way(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> list[tuple[TriangleSet, Candidates]]:
+    """Return each set with its triangles that may hide something of the beams, a curved surface's own among them."""
     surface = surfaces.surface[beams.facet]
     sets = [(each, candidates(beams, each, surfaces.owner[surface])) for each in occluders.sets]
     if len(surfaces.own):
         sets.append((surfaces.own, candidates(beams, surfaces.own, surface, only=True)))
+    return sets
+
+
+def _hidden(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
+    sets = in_the_way(beams, surfaces, occluders)
     # most beams that are hidden are so by what looks largest: the rest of them need not be projected
     large = [(each, those.take(_largest(those, len(beams)))) for each, those in sets]
     areas = _united(beams, large)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
+from openslot_view.sobol import sobol
 from openslot_view.surfaces import Surfaces
 
-__all__ = ["PEERS", "RAYS", "SHORT", "installed", "rays", "sobol"]
+__all__ = ["PEERS", "RAYS", "SHORT", "installed", "rays"]
 
 Floats = NDArray[np.float64]
 Rays = NDArray[np.float32]
@@ -28,19 +29,6 @@ SHORT = 0.9999
 def installed() -> dict[str, Make]:
     """Return the peers that are here, by name; each takes a scene and says which rays (n, 6) are stopped short."""
     return {name: make for name, (needs, make) in PEERS.items() if all(find_spec(need) for need in needs)}
-
-
-def sobol(count: int) -> Floats:
-    """Return the first `count` points (count, 2) of the two-dimensional Sobol sequence, half a step in."""
-    index = np.arange(count, dtype=np.uint64)
-    first, second = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
-    direction = 1 << 31
-    for bit in range(32):
-        held = (index >> np.uint64(bit)) & np.uint64(1) == 1
-        first[held] ^= np.uint64(1 << (31 - bit))
-        second[held] ^= np.uint64(direction)
-        direction ^= direction >> 1
-    return np.stack([first, second], axis=1) / 2.0**32 + 0.5 / count
 
 
 def rays(beams: Beams, surfaces: Surfaces, count: int = RAYS) -> Rays:
