@@ -38,8 +38,8 @@ class Outlines:
     chart_area: Floats
     screen_area: Floats
 
-    def take(self, rows: NDArray[Any]) -> Outlines:
-        """Return the outlines of `rows` (indices or a mask)."""
+    def take(self, rows: NDArray[Any] | slice) -> Outlines:
+        """Return the outlines of `rows` (indices, a mask or a slice)."""
         return Outlines(*(getattr(self, name)[rows] for name in self.__slots__))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.profiles import profile
 from openslot_view import Camera, Cameras, Exposures, HeatMaps, Occluders, Samples, Surfaces, measure
-from openslot_view.heat import LINES, seen_cells
+from openslot_view.cells import LINES
 from tests.view.scenes import Scene, scene
 from tests.view.test_measure import AHEAD, SQUARE, wall
 
@@ -37,6 +37,19 @@ def parts(this: Scene, surfaces: Surfaces | None = None) -> tuple[Cameras, Surfa
     cameras = Cameras(this.views, this.projections, np.full((len(this.views), 2), 1000.0), this.depth)
     board = surfaces or Surfaces.from_quads([this.corners], two_sided=True)
     return cameras, board, Occluders.build(this.vertices, this.triangles)
+
+
+def shares(cameras: Cameras, board: Surfaces, occluders: Occluders, cells: int, backend: str) -> Floats:
+    """What each view sees of the cells of the board."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+    found = np.zeros((len(cameras), cells, cells))
+    for view in range(len(cameras)):
+        heat = HeatMaps(board, max_gap_ms=1, cells=cells, backend=backend)
+        for t_ms in (0, 1):
+            heat.add(t_ms, cameras.take(slice(view, view + 1)), occluders, [[True]])
+        found[view] = heat.maps_ms[0]
+    return found
 
 
 def test_behind_a_pillar_it_stays_cold() -> None:
@@ -67,18 +80,22 @@ def cell_by_cell(this: Scene, cells: int) -> Floats:
     return seen.visible_fraction.reshape(-1, cells, cells)
 
 
-@given(seeds)
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@given(seed=seeds)
 @settings(max_examples=12)
-def test_every_cell_is_what_it_would_be_alone(seed: int) -> None:
+def test_every_cell_is_what_it_would_be_alone(seed: int, backend: str) -> None:
     this = scene(seed, cameras=2)
-    cameras, board, occluders = parts(this)
-    exact = cell_by_cell(this, 6)
-    found = np.zeros_like(exact)
-    for seen in seen_cells(cameras, board, occluders, np.ones((2, 1), np.bool_), cells=6):
-        found[seen.viewer] = seen.share
+    found, exact = shares(*parts(this), 6, backend), cell_by_cell(this, 6)
     # an edge along u is off by half a line's band, and a cell may hold a few of them
     assert np.abs(found - exact).max() < 3 / (2 * LINES)
     assert np.abs(found - exact).mean() < 0.01
+
+
+@given(seeds)
+@settings(max_examples=12)
+def test_backends_draw_the_same_lines(seed: int) -> None:
+    this = parts(scene(seed))
+    np.testing.assert_allclose(shares(*this, 16, "numba"), shares(*this, 16, "numpy"), atol=2e-5 * 16**2)
 
 
 @given(seeds)
@@ -222,15 +239,15 @@ def test_who_is_not_sampled_goes_on_within_the_gap_and_who_does_not_pass_does_no
     assert (away.seen_ms[0], blind.seen_ms[0]) == (pytest.approx(200), 0)
 
 
-def test_leaves_beyond_number_are_cut_in_groups() -> None:
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_leaves_beyond_number_are_cut_in_groups(backend: str) -> None:
     rng = np.random.default_rng(4)
-    middle = rng.uniform([-1, -1, 1], [1, 1, 4], (9_000, 1, 3))
-    leaves = (middle + rng.normal(0, 0.01, (9_000, 3, 3))).reshape(-1, 3)
-    behind = Occluders.build(leaves, np.arange(27_000).reshape(-1, 3))
+    middle = rng.uniform([-1, -1, 1], [1, 1, 4], (19_000, 1, 3))
+    leaves = (middle + rng.normal(0, 0.007, (19_000, 3, 3))).reshape(-1, 3)
+    behind = Occluders.build(leaves, np.arange(57_000).reshape(-1, 3))
     looks = Cameras.stack([Camera.perspective((x, 0, 10), fov_y_deg=30) for x in (-1, 0, 1)])
-    (seen,) = seen_cells(looks, BOARD, behind, np.ones((3, 1), np.bool_), cells=32)
-    exact = measure(looks, BOARD, behind).visible_fraction[:, 0]
-    assert seen.share.mean(axis=(1, 2)) == pytest.approx(exact, abs=WHOLE)
+    exact = measure(looks, BOARD, behind, backend=backend).visible_fraction[:, 0]
+    assert shares(looks, BOARD, behind, 32, backend).mean(axis=(1, 2)) == pytest.approx(exact, abs=WHOLE)
 
 
 def heat_of_nobody(passing: object, viewers: object = None) -> None:

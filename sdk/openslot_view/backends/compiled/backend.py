@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from openslot_spec.exposures import WhyNot
 from openslot_view import pairs
+from openslot_view.backends.compiled.cells import all_cells
 from openslot_view.backends.compiled.collect import HIDDEN, OVERFLOW, total
 from openslot_view.backends.compiled.kernel import ROOM, SEEN, Mesh, Placed, Scene, kernel
 from openslot_view.backends.compiled.look import look, walk
 from openslot_view.backends.compiled.prepare import beam_rows, gate_row, mesh, placed, shape_rows, surface_rows
 from openslot_view.beams import Beams, quartered
 from openslot_view.cameras import Cameras
+from openslot_view.cells import boxes, seen_shares
 from openslot_view.gates import Gates
 from openslot_view.instances import Instances, Shapes
 from openslot_view.occluders import Occluders
@@ -81,6 +83,17 @@ class CompiledBackend:
             areas[crowded, 0] = np.bincount(whole, again.chart, crowded.size)
             areas[crowded, 1] = np.bincount(whole, again.screen, crowded.size)
         return Areas(areas[:, 0].copy(), areas[:, 1].copy())
+
+    def cells(self, beams: Beams, surfaces: Surfaces, occluders: Occluders, cells: int) -> Floats:
+        """Return (n, rows, columns): the share of each cell of the beams' facets that is seen."""
+        shares, rows = np.zeros((len(beams), cells, cells)), beam_rows(beams, surfaces)
+        with self._turn:
+            scene = self._scene(surfaces, occluders)
+            states = all_cells(scene, rows, boxes(beams, surfaces), self._room[0], shares)
+        crowded = np.nonzero(states == OVERFLOW)[0]
+        if crowded.size:
+            shares[crowded] = seen_shares(beams.take(crowded), surfaces, occluders, cells)
+        return np.clip(shares, 0.0, 1.0)
 
     def _scene(self, surfaces: Surfaces, occluders: Occluders) -> Scene:
         first, second = len(occluders.static), len(occluders.static) + len(occluders.dynamic)

@@ -9,7 +9,7 @@ from openslot_view.backends.compiled.area import sort_intervals
 from openslot_view.backends.compiled.kernel import Record, kernel
 from openslot_view.spans import ROWS
 
-__all__ = ["row_area"]
+__all__ = ["cut", "row_area"]
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def row_area(shadows: int, low: float, high: float, screen: Floats, room: Record
         while entered < shadows and room.box[order[entered], 2] <= v:
             room.loose[active] = order[entered]
             entered, active = entered + 1, active + 1
-        active, count = _cut(active, v, room)
+        active, count = cut(active, v, room)
         sort_intervals(room.interval, count)
         length, shown = _merged(count, v, screen, room.interval)
         chart += length * height
@@ -44,7 +44,7 @@ def _determinant(m: Floats) -> float:
 
 
 @kernel
-def _cut(active: int, v: float, room: Record) -> tuple[int, int]:
+def cut(active: int, v: float, room: Record) -> tuple[int, int]:
     """Write the intervals of the active shadows at `v`; return how many stay active and the intervals' number."""
     kept = count = 0
     for k in range(active):
