@@ -198,11 +198,13 @@ class Exposures:
         """
         gates = self._gates
         small = samples.visible_fraction < gates.visible_fraction_min
+        tiny = samples.coverage < gates.coverage_min
         tests = (
             (samples.idle, WhyNot.IDLE),
             (~samples.focused, WhyNot.NO_WINDOW_FOCUS),
-            (small, WhyNot.OBSTRUCTED),
-            (samples.coverage < gates.coverage_min, WhyNot.TOO_SMALL),
+            (small | tiny, WhyNot.OBSTRUCTED),
+            # what is too little only because something hides the rest is not too small
+            (tiny & (samples.why != WhyNot.OBSTRUCTED), WhyNot.TOO_SMALL),
             (~gates.angle_passes(samples.angle_deg, samples.screen_angle_deg), WhyNot.TOO_OBLIQUE),
             (small & (samples.why == WhyNot.CLIPPED), WhyNot.CLIPPED),
             (~samples.front_facing, WhyNot.BACK_FACING),

@@ -105,6 +105,8 @@ def test_a_view_is_viewable_once_however_long_it_lasts() -> None:
         ({"screen_angle_deg": 70.0}, WhyNot.TOO_OBLIQUE),
         ({"coverage": 0.001}, WhyNot.TOO_SMALL),
         ({"visible_fraction": 0.0, "why": np.uint8(WhyNot.OBSTRUCTED)}, WhyNot.OBSTRUCTED),
+        ({"visible_fraction": 0.0, "coverage": 0.0, "why": np.uint8(WhyNot.OBSTRUCTED)}, WhyNot.OBSTRUCTED),
+        ({"coverage": 0.001, "why": np.uint8(WhyNot.TOO_SMALL)}, WhyNot.TOO_SMALL),
         ({"focused": False}, WhyNot.NO_WINDOW_FOCUS),
         ({"idle": True}, WhyNot.IDLE),
         ({"visible_fraction": np.nan}, WhyNot.UNMEASURABLE),
