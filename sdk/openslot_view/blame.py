@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_view.beams import Beams, cast
 from openslot_view.cameras import Cameras
 from openslot_view.occluders import Occluders
@@ -35,9 +36,12 @@ def hiders(
 ) -> list[list[Hider]]:
     """Return, for each pair of `viewers[i]` and surface `indices[i]`, what hides it, the worst first.
 
-    Things of owner −1 are one thing without a name; a curved surface's own folds are not told.
+    Things of owner −1 are one thing without a name; a curved surface's own folds are not told. Raises
+    `GEOMETRY_INVALID` for an index out of range or numbers that do not agree.
     """
-    viewer, surface = (np.atleast_1d(np.asarray(each, np.int64)) for each in (viewers, indices))
+    viewer, surface = _indices(viewers, len(cameras), "viewers"), _indices(indices, len(surfaces), "indices")
+    if viewer.shape != surface.shape:
+        raise OpenSlotError(Code.GEOMETRY_INVALID, f"{len(viewer)} viewers, {len(surface)} surfaces", where="indices")
     found: list[list[Hider]] = []
     for v, s in zip(viewer, surface, strict=True):
         facets = np.arange(surfaces.start[s], surfaces.start[s + 1])
@@ -45,6 +49,13 @@ def hiders(
         shares = {owner: float(share.sum()) for owner, share in _shares(beams, surfaces, occluders)}
         found.append(_ranked(shares, occluders))
     return found
+
+
+def _indices(values: ArrayLike, count: int, where: str) -> Ints:
+    index = np.atleast_1d(np.asarray(values, np.int64))
+    if index.ndim != 1 or not ((index >= 0) & (index < count)).all():
+        raise OpenSlotError(Code.GEOMETRY_INVALID, "index out of range", where=where)
+    return index
 
 
 def _shares(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> list[tuple[int, NDArray[np.float64]]]:

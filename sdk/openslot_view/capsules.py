@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from openslot_spec.errors import Code, OpenSlotError
+
 __all__ = ["capsule"]
 
 
@@ -15,7 +17,11 @@ def capsule(
 
     It has 2 · `around` · (`along` + 1) triangles; `along` is even. A polygon of n corners within a circle is too small
     by sin(2π / n) / (2π / n): the radii are larger by the root of that, so that what is hidden is right on average.
+    Raises `GEOMETRY_INVALID` for one that is lower than it is wide, or of too few or an odd number of rings.
     """
+    if not 0 < 2 * radius <= height < np.inf or around < 3 or along < 2 or along % 2:
+        detail = f"height {height}, radius {radius}, {around} around, {along} along"
+        raise OpenSlotError(Code.GEOMETRY_INVALID, detail, where="capsule")
     angle = np.linspace(0.0, np.pi, along + 1)
     angle = np.insert(angle, along // 2, np.pi / 2)  # two rings at the equator, the cylinder between them
     turn = np.linspace(0.0, 2 * np.pi, around, endpoint=False)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_view.polygons import Polygons, clip
+from openslot_view.triangles import triangle_indices
 
 __all__ = ["MAX_PIECES", "Cutout", "cut_out", "opaque_rectangles"]
 
@@ -43,10 +44,14 @@ def cut_out(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, opaque: Ar
         uv: (n, 2) texture coordinates as in glTF: (0, 0) is the texture's upper left corner; beyond 0 … 1 it repeats.
         opaque: (rows, columns) True where alpha is at least the material's cutoff.
 
-    Raises `GEOMETRY_INVALID`: coordinates that are not finite, or more than `MAX_PIECES` pieces.
+    Raises `GEOMETRY_INVALID`: coordinates that are not finite, arrays that do not agree, an index out of range, or more
+    than `MAX_PIECES` pieces.
     """
-    corners = np.concatenate([np.asarray(vertices, np.float64), np.asarray(uv, np.float64)], axis=1)
-    corners = corners[np.asarray(triangles, np.int64)]
+    points, chart = np.asarray(vertices, np.float64), np.asarray(uv, np.float64)
+    if points.shape[1:] != (3,) or chart.shape != (len(points), 2) or np.ndim(opaque) != 2:
+        detail = f"vertices {points.shape}, uv {chart.shape}, opaque {np.shape(opaque)}"
+        raise OpenSlotError(Code.GEOMETRY_INVALID, detail, where="uv")
+    corners = np.concatenate([points, chart], axis=1)[triangle_indices(triangles, len(points))]
     if not np.abs(corners).max(initial=0) <= 1e9:
         raise OpenSlotError(Code.GEOMETRY_INVALID, "not finite", where="uv")
     source, boxes = _overlaps(corners, opaque_rectangles(opaque))

@@ -10,7 +10,20 @@ import pytest
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Pose, Slot
-from openslot_view import FRAMES, Camera, Cameras, Gates, Occluders, Shapes, Surfaces, frame, measure
+from openslot_view import (
+    FRAMES,
+    Camera,
+    Cameras,
+    Gates,
+    Occluders,
+    Shapes,
+    Surfaces,
+    capsule,
+    cut_out,
+    frame,
+    hiders,
+    measure,
+)
 from openslot_view.backends import BACKENDS, choose
 
 NAN, INF = float("nan"), float("inf")
@@ -65,6 +78,15 @@ def moving(vertices: Any = SQUARE, triangles: Any = FACE, **terms: Any) -> Calla
 
 def placed(shape: Any = (0,), at: Any = (EYE,), **terms: Any) -> Callable[[], Any]:
     return lambda: Occluders.none().with_instances(Shapes.build([(SQUARE, FACE)]), shape, at, **terms)
+
+
+def holed(vertices: Any = SQUARE, triangles: Any = FACE, uv: Any = SQUARE[:, :2], opaque: Any = ((True,),)) -> Any:
+    return lambda: cut_out(vertices, triangles, uv, opaque)
+
+
+def blamed(viewers: Any, indices: Any) -> Callable[[], Any]:
+    board = Surfaces.from_quads([SQUARE])
+    return lambda: hiders(Cameras.stack([Camera.perspective((0, 0, 5))]), board, Occluders.none(), viewers, indices)
 
 
 FLAT_LENS = changed(LENS, 3, 0)
@@ -147,6 +169,19 @@ GEOMETRY = {
     "a placement that is a projection": (placed(at=(changed(EYE, (3, 2), 1),)), "world_from_shape/0"),
     "a placement that is no matrix": (placed(at=((1, 2, 3),)), "world_from_shape"),
     "owners for other placements": (placed(owner=[1, 2]), "owner"),
+    "a hole without a texture": (holed(opaque=True), "uv"),
+    "holes for other vertices": (holed(uv=SQUARE[:3, :2]), "uv"),
+    "holes that are not a number": (holed(uv=SQUARE[:, :2] * NAN), "uv"),
+    "holes in an index out of range": (holed(triangles=[(0, 1, 9)]), "triangles"),
+    "holes without end": (holed(uv=SQUARE[:, :2] * 1e6), "opaque"),
+    "a capsule of two sides": (lambda: capsule(around=2), "capsule"),
+    "a capsule of an odd number of rings": (lambda: capsule(along=3), "capsule"),
+    "a capsule wider than high": (lambda: capsule(height=1, radius=0.6), "capsule"),
+    "a capsule that is not a number": (lambda: capsule(radius=NAN), "capsule"),
+    "a viewer who is not there": (blamed([1], [0]), "viewers"),
+    "a viewer before the first": (blamed([-1], [0]), "viewers"),
+    "a surface that is not there": (blamed([0], [1]), "indices"),
+    "two surfaces for one viewer": (blamed([0], [0, 0]), "indices"),
     "a frame nobody knows": (lambda: frame("minecraft"), "frame"),
     "a unit without length": (lambda: FRAMES["gltf"].scaled(0), "metres"),
     "a unit that is not a number": (lambda: FRAMES["gltf"].scaled(NAN), "metres"),
