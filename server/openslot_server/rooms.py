@@ -32,7 +32,7 @@ from openslot_server.storage.store import (
     SlotRow,
     TicketKeyRow,
 )
-from openslot_server.ticket_keys import KEY_BYTES, KEY_ID_BYTES, TicketKeys, new_ticket_key
+from openslot_server.ticket_keys import KEY_BYTES, KEY_ID_BYTES, TicketKeys
 from openslot_spec.limits import Limits
 
 __all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
@@ -58,7 +58,7 @@ def first_rows(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     """Return what a new database lacks, and the operator's key if one was made (it is shown once)."""
     rows: list[Row] = []
     if not ticket_secrets(reader):
-        rows.append(new_ticket_key(entropy(KEY_ID_BYTES + KEY_BYTES), now_ms))
+        rows.append(TicketKeyRow(entropy(KEY_ID_BYTES), entropy(KEY_BYTES), now_ms))
     if settings.operator_key:
         rows.append(new_key(settings.operator_key, "operator", "operator", now_ms))
         return rows, None

@@ -8,15 +8,10 @@ from itertools import pairwise
 from openslot_server.storage.store import TicketKeyRow
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["KEY_BYTES", "KEY_ID_BYTES", "TicketKeys", "new_ticket_key"]
+__all__ = ["KEY_BYTES", "KEY_ID_BYTES", "TicketKeys"]
 
 KEY_ID_BYTES = 4
 KEY_BYTES = 32
-
-
-def new_ticket_key(randomness: bytes, now_ms: int) -> TicketKeyRow:
-    """Return a key made of `KEY_ID_BYTES + KEY_BYTES` random bytes."""
-    return TicketKeyRow(randomness[:KEY_ID_BYTES], randomness[KEY_ID_BYTES:], now_ms)
 
 
 class TicketKeys:

@@ -48,13 +48,15 @@ async def overtake(play: Simulation) -> None:
 
 
 async def disown(play: Simulation) -> None:
-    """Send other content under the id of a batch that was acknowledged, and the same content under another id."""
+    """Send other content under the id of a batch that was acknowledged, and its content and events under other ids."""
     known = [play.sent[ack.batch] for ack in play.acks if ack.batch in play.sent]
     if known:
         world, body = play.chance.choice(known)
         put = ExposuresPut.parse(body)
         other = put.model_copy(update={"columns": put.columns | {"viewer": bytes(len(put.columns["viewer"]))}})
-        await _say(play, world, [other, put.model_copy(update={"batch": play.chance.randbytes(16)})])
+        retold = put.model_copy(update={"columns": put.columns | {"coverage": _halved(put.columns["coverage"])}})
+        copies = [each.model_copy(update={"batch": play.chance.randbytes(16)}) for each in (put, retold)]
+        await _say(play, world, [other, *copies])
 
 
 async def cheat(play: Simulation) -> None:
@@ -86,6 +88,16 @@ def _claim(play: Simulation, ticket: bytes, at_ms: int) -> ExposuresPut:
     }
     columns = ExposureColumns.build({name: np.atleast_1d(figures[name]) for name in COLUMNS})
     return ExposuresPut(batch=play.chance.randbytes(16), tickets=(ticket,), columns=columns.pack())
+
+
+def _halved(column: bytes) -> bytes:
+    return (np.frombuffer(column, "<f4") / 2).astype("<f4").tobytes()
+
+
+def _turned(put: ExposuresPut) -> dict[str, bytes]:
+    """Return the same events, the last first: other content for the digest, the same views."""
+    columns = ExposureColumns.unpack(put.columns, tickets=len(put.tickets))
+    return ExposureColumns.build({name: getattr(columns, name)[::-1] for name in COLUMNS}).pack()
 
 
 def _altered(play: Simulation, ticket: bytes) -> bytes:

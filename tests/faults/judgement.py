@@ -71,7 +71,7 @@ def _kept_is_counted(walker: Walker, stored: Stored, terms: Terms) -> Iterator[s
         for event in stored.first(walker.name, batch):
             late = event.ticket is not None and event.came_ms > event.ticket.expires_ms + terms.late_ms
             if event.verdict > recount.FREE and not (late and event.verdict == EXPIRED):
-                yield f"{walker.name}'s honest event is refused: {recount.REFUSED[event.verdict]}"
+                yield f"{walker.name}'s honest event is {(recount.REFUSED | recount.MARKED)[event.verdict]}"
 
 
 def _counts_agree(walker: Walker, stored: Stored) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _counts_agree(walker: Walker, stored: Stored) -> Iterator[str]:
     for batch in walker.kept:
         events = stored.first(walker.name, batch)
         kinds.update(event.kind for event in events)
-        accepted += sum(event.verdict <= recount.FREE for event in events)
+        accepted += sum(event.verdict not in recount.REFUSED for event in events)
     lives = walker.stats
     dropped = sum(sum(life.events.dropped.values()) for life in lives)
     seen = {
@@ -102,8 +102,8 @@ def _promises_are_kept(play: Simulation, stored: Stored) -> Iterator[str]:
     for ack in play.acks:
         events = stored.first(worlds.get(ack.batch, ""), ack.batch)
         verdicts = Counter(event.verdict for event in events)
-        refused = {recount.REFUSED[verdict]: count for verdict, count in verdicts.items() if verdict > recount.FREE}
-        if (ack.accepted, dict(ack.refused)) != (verdicts[recount.VALID] + verdicts[recount.FREE], refused):
+        refused = {recount.REFUSED[verdict]: count for verdict, count in verdicts.items() if verdict in recount.REFUSED}
+        if (ack.accepted, dict(ack.refused)) != (verdicts.total() - sum(refused.values()), refused):
             yield f"batch {ack.batch.hex()} was acknowledged as {ack}, stored as {dict(verdicts)}"
 
 

