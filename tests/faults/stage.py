@@ -36,6 +36,7 @@ SLOTS = (
 EYE = (1.5, 1.6, 4.0)
 CAMERAS = (
     Camera.perspective(EYE, target=(1.5, 1.6, 0.0)),  # sees both
+    Camera.perspective(EYE, target=(1.4, 1.6, 0.0)),  # does too
     Camera.perspective(EYE, target=(-3.0, 1.6, 0.0)),  # sees a part of one
     Camera.perspective(EYE, target=(1.5, 1.6, 9.0)),  # looks away
 )

@@ -108,9 +108,10 @@ class Walker:
 
     def _views(self) -> dict[str, Camera]:
         """Return where the viewers look; one of them turns, comes or goes now and then."""
-        if not self._looks or self._chance.random() < 0.2:
-            name = self._chance.choice(VIEWERS)
-            self._looks[name] = self._chance.choice(CAMERAS)
+        if not self._looks:
+            self._looks = {name: self._chance.choice(CAMERAS) for name in VIEWERS}
+        if self._chance.random() < 0.15:
+            self._looks[self._chance.choice(VIEWERS)] = self._chance.choice(CAMERAS)
             if len(self._looks) > 1 and self._chance.random() < 0.2:
                 del self._looks[self._chance.choice(list(self._looks))]
         return self._looks
