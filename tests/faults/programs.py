@@ -1,0 +1,155 @@
+"""A real server and a real world, as processes that can be killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from openslot_server.config import Settings
+from openslot_server.creatives.library import Library
+from openslot_server.demand.model import CampaignDraft, Creative, LineItemDraft
+from openslot_server.keys import Principal
+from openslot_server.run import now_ms
+from openslot_server.state import Server
+from openslot_server.storage.sqlite import SqliteStore
+from openslot_spec.records import Money
+from tests.sdk.scenes import creative
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60.0
+LIVES = 5
+PRICE_MICROS = 1_003
+OPERATOR_KEY = "ok_operator_" + "k" * 24
+
+
+@dataclass
+class Program:
+    """A process that says one line when it is ready; its next life has the same command."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    life: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """Return the line."""
+        self.life = subprocess.Popen(
+            [sys.executable, "-m", *self.command],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.life.stdout is not None
+        return self.life.stdout.readline()
+
+    def end(self, how: signal.Signals) -> str:
+        """Return what it said after the first line."""
+        assert self.life is not None
+        self.life.send_signal(how)
+        said, _ = self.life.communicate(timeout=PATIENCE_S)
+        return said
+
+
+@dataclass
+class Town:
+    """One database, one spool, and the two programs on them."""
+
+    folder: Path
+    server: Program = field(init=False)
+    world: Program = field(init=False)
+
+    def __post_init__(self) -> None:
+        address, key = f"127.0.0.1:{_free_port()}", asyncio.run(_prepare(self.database))
+        serve = ("openslot_server", "serve", "--json", "--port", address.split(":")[1])
+        self.server = Program(
+            (*serve, "--database", str(self.database)),
+            {"OPENSLOT_OPERATOR_KEY": OPERATOR_KEY, "OPENSLOT_PLACEMENT_MS": "4000", "OPENSLOT_LOG_LEVEL": "error"},
+        )
+        walk = ("tests.faults.world_program", f"ws://{address}", key, str(self.spool), str(self.folder / "cache"))
+        self.world = Program(walk)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "town.sqlite3"
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "plaza.spool"
+
+    def stored(self) -> int:
+        """Return how many batches the server has made durable."""
+        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)) as database:
+            (count,) = database.execute("SELECT count(*) FROM batches").fetchone()
+        return int(count)
+
+    def go_on(self) -> None:
+        """Return once the server has made another batch durable."""
+        before, end_s = self.stored(), time.monotonic() + PATIENCE_S
+        while self.stored() == before:
+            assert time.monotonic() < end_s, "nothing comes through"
+            time.sleep(0.02)
+
+    def come_to_rest(self) -> None:
+        """End both programs in good order once the server has all that the world kept."""
+        for _ in range(LIVES):
+            self.go_on()
+            counts = json.loads(self.world.end(signal.SIGTERM).splitlines()[-1])
+            if counts["acknowledged"] == counts["spooled"] == counts["accepted"]:
+                break
+            self.world.start()
+        else:
+            raise AssertionError(f"the spool never runs empty: {counts}")
+        self.server.end(signal.SIGTERM)
+
+    def close(self) -> None:
+        for program in (self.world, self.server):
+            if program.life is not None and program.life.poll() is None:
+                program.end(signal.SIGKILL)
+
+
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
+
+
+async def _prepare(database: Path) -> str:
+    """Make a database with a creative and money for it, and return the key of the world."""
+    operator, data = Principal("operator", "operator"), creative()
+    settings = Settings(database=database, operator_key=OPERATOR_KEY)
+    Library(settings.library).put(data)
+    known = Creative(
+        sha256=hashlib.sha256(data).hexdigest(),
+        media_type="model/gltf-binary",
+        size_bytes=len(data),
+        advertiser="aurora",
+        label="Ad · Aurora",
+    )
+    with closing(SqliteStore(database)) as store:
+        server = Server(settings, store, now_ms, secrets.token_bytes)
+        await server.register_creative(operator, known)
+        campaign = await server.create_campaign(operator, CampaignDraft(name="Spring", advertiser="aurora"))
+        draft = LineItemDraft(
+            campaign=campaign.id,
+            name="Posters",
+            creatives=(known.sha256,),
+            cpm=Money(micros=PRICE_MICROS * 1000),
+            budget=Money(micros=PRICE_MICROS * 10_000_000),
+            from_ms=0,
+            to_ms=now_ms() + 10**9,
+        )
+        await server.create_line_item(operator, draft)
+        return await server.add_key(operator, "world", "plaza")
