@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openslot_server.impressions.stacks import Boards
+from openslot_server.impressions.traffic import traffic_rules
 from openslot_server.storage.store import SlotRow
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import RefusedSlot, SlotRevision, SlotsAck
@@ -56,7 +57,8 @@ class Catalogue:
     def boards(self, world: str) -> Boards:
         """Return the geometry of a world's slots."""
         if world not in self._boards:
-            self._boards[world] = Boards([listed.slot for listed in self._worlds.get(world, {}).values()])
+            slots = [listed.slot for listed in self._worlds.get(world, {}).values()]
+            self._boards[world] = Boards(slots, traffic_rules().stacked)
         return self._boards[world]
 
     def forget(self, removed_before_ms: int) -> None:

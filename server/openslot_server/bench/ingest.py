@@ -36,7 +36,8 @@ Row = dict[str, Any]
 
 OPERATOR = Principal("operator", "operator")
 HOUR_MS = 3_600_000
-BATCHES = 200
+BATCHES = 90
+"""As many as one placement's crowd may send before it is refused."""
 IN_FLIGHT = 4
 """Batches on their way, as one world may have."""
 CLIENTS = 50

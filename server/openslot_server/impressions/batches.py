@@ -56,6 +56,9 @@ def _read_ticket(token: bytes, secrets: Mapping[bytes, bytes]) -> Ticket | Verdi
 def by_ticket(judged: Judged, chosen: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """Yield each ticket of the chosen events, with their places in order."""
     places = np.flatnonzero(chosen)
+    if len(judged.tickets) == 1 or not len(places):
+        yield from [(0, places)] * (len(places) > 0)
+        return
     tickets = judged.columns.ticket[places]
     order = np.argsort(tickets, kind="stable")
     found, starts = np.unique(tickets[order], return_index=True)

@@ -6,7 +6,6 @@ within it. A batch is known by its id; what makes it the same batch is the diges
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -18,7 +17,7 @@ from openslot_server.impressions.batches import Judged, by_ticket, evidence, rea
 from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Settled
 from openslot_server.impressions.postings import merge, settled
-from openslot_server.impressions.verdicts import CODES, Verdict, Verdicts, is_refused, refuse, terms_of
+from openslot_server.impressions.verdicts import CODES, Verdict, Verdicts, refuse, terms_of
 from openslot_server.sessions import Seat
 from openslot_server.storage.store import BatchRow, ConflictRow, Row
 from openslot_server.ticket_keys import TicketKeys
@@ -129,8 +128,7 @@ class Intake:
 
 def _ack(batch: bytes, verdicts: Verdicts) -> ExposuresAck:
     """Return the acknowledgement; marked events are accepted, for a mark is nobody's business but the report's."""
-    counts = Counter(verdicts.tolist())
-    refused = tuple(
-        RefusedEvents(code=code, events=counts[verdict]) for verdict, code in CODES.items() if counts[verdict]
-    )
-    return ExposuresAck(batch=batch, accepted=int((~is_refused(verdicts)).sum()), refused=refused)
+    counts = np.bincount(verdicts, minlength=max(Verdict) + 1).tolist()
+    refused = {code: counts[verdict] for verdict, code in CODES.items() if counts[verdict]}
+    found = tuple(RefusedEvents(code=code, events=count) for code, count in refused.items())
+    return ExposuresAck(batch=batch, accepted=len(verdicts) - sum(refused.values()), refused=found)

@@ -65,12 +65,21 @@ class Pace:
     __slots__ = ("__weakref__", "_stretches")
 
     def __init__(self) -> None:
-        self._stretches: dict[int, int] = {}
+        self._stretches: set[int] = set()
 
     def too_often(self, viewer: Ints, at_ms: Ints, stretch_ms: int) -> list[int]:
         """Take looks and return the places of those that fall into a stretch in which their viewer had one."""
-        keys = (viewer << 31) | (at_ms // stretch_ms & 0x7FFFFFFF)
-        return _insert(self._stretches, keys, at_ms)
+        keys = ((at_ms // stretch_ms & 0x7FFFFFFF) << 32 | viewer).tolist()  # low bits that differ: they hash well
+        fresh = set(keys)
+        if len(fresh) == len(keys) and fresh.isdisjoint(self._stretches):
+            self._stretches |= fresh
+            return []
+        repeats = []
+        for place, key in enumerate(keys):
+            if key in self._stretches:
+                repeats.append(place)
+            self._stretches.add(key)
+        return repeats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,12 +100,14 @@ class _Claims:
 class Seen:
     """What was taken of one placement: when each viewer's view was rendered, became viewable and ended."""
 
-    __slots__ = ("_pace", "_times_ms", "_viewable", "_viewer")
+    __slots__ = ("_kinds", "_pace", "_times_ms", "_viewable", "_viewer")
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._times_ms: dict[int, int] = {}
         """By kind and viewer in one number."""
+        self._kinds: set[int] = set()
+        """That were taken at all: what is not there need not be looked for."""
         self._viewable = 0
         self._viewer: int | None = None
 
@@ -122,17 +133,20 @@ class Seen:
 
         Holds the events of one batch against each other, too.
         """
-        broken = np.zeros(len(verdicts), np.bool_)
-        for kind in EventKind:
-            other_ms = self._times_of(kind, claims.viewer)
-            known, slack_ms = other_ms != MISSING, rules.order.slack_ms
-            broken |= known & (claims.kind > kind) & (claims.at_ms < other_ms - slack_ms)
-            broken |= known & (claims.kind < kind) & (claims.at_ms > other_ms + slack_ms)
-        refuse(verdicts, broken, Verdict.BACKWARDS)
-        rendered_ms = self._times_of(EventKind.RENDERED, claims.viewer)
-        lasted_ms = claims.at_ms - rendered_ms + rules.length.slack_ms
-        too_long = (rendered_ms != MISSING) & (claims.cumulative_ms > lasted_ms)
-        refuse(verdicts, too_long, Verdict.TOO_LONG)
+        self._kinds.update(np.unique(claims.kind).tolist())
+        if len(self._kinds) == 1:
+            return
+        slack_ms = rules.order.slack_ms
+        for kind in sorted(self._kinds):
+            rest = np.flatnonzero(claims.kind != kind)
+            other_ms = self._times_of(kind, claims.viewer[rest])
+            at_ms, known = claims.at_ms[rest], other_ms != MISSING
+            before = (claims.kind[rest] > kind) & (at_ms < other_ms - slack_ms)
+            after = (claims.kind[rest] < kind) & (at_ms > other_ms + slack_ms)
+            _refuse_at(verdicts, rest[known & (before | after)], Verdict.BACKWARDS)
+            if kind == EventKind.RENDERED:
+                too_long = claims.cumulative_ms[rest] > at_ms - other_ms + rules.length.slack_ms
+                _refuse_at(verdicts, rest[known & too_long], Verdict.TOO_LONG)
 
     def _refuse_excess(self, claims: _Claims, verdicts: Verdicts, ticket: Ticket, rules: TrafficRules) -> None:
         looks = np.flatnonzero((verdicts == Verdict.VALID) & (claims.kind == EventKind.VIEWABLE))
@@ -145,19 +159,25 @@ class Seen:
         verdicts[too_often] = Verdict.TOO_OFTEN
         self._viewable += len(looks) - len(too_often)
 
-    def _times_of(self, kind: EventKind, viewer: Ints) -> Ints:
+    def _times_of(self, kind: int, viewer: Ints) -> Ints:
         """Return when the views of these viewers had this event, `MISSING` where it is not known."""
-        keys = ((int(kind) << 32) | viewer).tolist()
+        keys = ((kind << 32) | viewer).tolist()
         return np.fromiter(map(self._times_ms.get, keys, repeat(MISSING)), np.int64, len(keys))
+
+
+def _refuse_at(verdicts: Verdicts, places: NDArray[np.intp], verdict: Verdict) -> None:
+    verdicts[places[verdicts[places] == Verdict.VALID]] = verdict
 
 
 def _insert(known: dict[int, int], keys: Ints, values: Ints) -> list[int]:
     """Add keys that are not known, and return the places of those that were."""
-    wanted = keys.tolist()
-    fresh = dict(zip(wanted, values.tolist(), strict=True))
-    if len(fresh) == len(wanted) and fresh.keys().isdisjoint(known):
-        known |= fresh
-        return []
+    wanted, before = keys.tolist(), len(known)
+    if known.keys().isdisjoint(wanted):
+        known.update(zip(wanted, values.tolist(), strict=True))
+        if len(known) == before + len(wanted):
+            return []
+        for key in set(wanted):  # some stand twice: the first is the one that counts
+            del known[key]
     repeats = []
     for place, key in enumerate(wanted):
         if key in known:

@@ -120,20 +120,19 @@ class Judge:
             (ticket.world, ticket.session) if isinstance(ticket, Ticket) else ("", "") for ticket in judged.tickets
         ]
         slots = [crc32(ticket.slot.encode()) if isinstance(ticket, Ticket) else 0 for ticket in judged.tickets]
-        looks = looks_of(judged.columns, places, terms, np.array(slots, np.int64))
-        tickets, viewers = judged.columns.ticket[places], judged.columns.viewer[places]
+        looks = looks_of(judged.columns, places, terms, np.array(slots, np.int64), now_ms)
+        tickets = judged.columns.ticket[places]
         for session in dict.fromkeys(sessions):
             own = np.flatnonzero(np.array([each == session for each in sessions])[tickets])
             if len(own):
-                marks[own] = self._marks.look(session, viewers[own].tolist(), looks[own], now_ms)
+                marks[own] = self._marks.look(session, looks[own], now_ms)
         return marks
 
     def _stacked(self, tickets: Tickets) -> NDArray[np.bool_]:
         """Return whose slot hangs behind another."""
         return np.array(
             [
-                isinstance(ticket, Ticket)
-                and self._catalogue.boards(ticket.world).is_stacked(ticket.slot, self._rules.stacked)
+                isinstance(ticket, Ticket) and self._catalogue.boards(ticket.world).is_stacked(ticket.slot)
                 for ticket in tickets
             ]
         )

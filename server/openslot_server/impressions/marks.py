@@ -4,16 +4,16 @@ A viewer's looks are judged together, a few at a time, once enough of them are t
 the evidence, this viewer's looks in this session are marked. Nothing before is changed. A session is judged as a whole
 for even intervals only: who invents a viewer for each look is as regular as before.
 
-Looks are the rows of an array (n, 7) of whole numbers; see `looks_of` for its columns.
+Looks are the rows of an array (n, 9) of whole numbers; see `looks_of` for its columns.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from openslot_server.impressions.traffic import Copied, Frozen, Perfect, Periodic, TrafficRules
@@ -26,7 +26,8 @@ Looks = NDArray[np.int64]
 SessionName = tuple[str, str]
 """World and session."""
 Viewer = tuple[SessionName, int]
-AT, BEGAN, LIFE, SLOT, FRACTION, COVERAGE, ANGLE = range(7)
+VIEWER, HEARD, AT, BEGAN, LIFE, SLOT, FRACTION, COVERAGE, ANGLE = range(9)
+COLUMNS = 9
 FINE = 1e6
 """Shares are in millionths, angles in ten-thousandths of a degree."""
 FINE_DEG = 1e4
@@ -36,23 +37,25 @@ TRACES_MAX = 262_144
 """Traces that are remembered, of all worlds; the oldest are forgotten."""
 
 
-def looks_of(columns: ExposureColumns, events: NDArray[np.intp], terms: Terms, slots: Looks) -> Looks:
-    """Return viewable events as looks (n, 7); `slots` (tickets,) are numbers that tell slots apart.
+def looks_of(columns: ExposureColumns, events: NDArray[np.intp], terms: Terms, slots: Looks, now_ms: int) -> Looks:
+    """Return viewable events as looks (n, 9); `slots` (tickets,) are numbers that tell slots apart.
 
-    Columns: when, how long after its placement was issued it began, the placement's life, the slot, and the figures.
+    Columns: the viewer, when it was heard of and when it was, how long after its placement was issued it began, the
+    placement's life, the slot, and the figures.
     """
     ticket = columns.ticket[events]
     at_ms, issued_ms = columns.at_ms[events], terms.issued_ms[ticket]
-    parts = (
-        at_ms,
-        at_ms - columns.continuous_ms[events] - issued_ms,
-        terms.expires_ms[ticket] - issued_ms,
-        slots[ticket],
-        np.rint(columns.visible_fraction[events] * FINE),
-        np.rint(columns.coverage[events] * FINE),
-        np.rint(columns.angle_deg[events] * FINE_DEG),
-    )
-    return np.stack([part.astype(np.int64) for part in parts], axis=1)
+    looks = np.empty((len(events), COLUMNS), np.int64)
+    looks[:, VIEWER] = columns.viewer[events]
+    looks[:, HEARD] = now_ms
+    looks[:, AT] = at_ms
+    looks[:, BEGAN] = at_ms - columns.continuous_ms[events] - issued_ms
+    looks[:, LIFE] = terms.expires_ms[ticket] - issued_ms
+    looks[:, SLOT] = slots[ticket]
+    looks[:, FRACTION] = np.rint(columns.visible_fraction[events] * FINE)
+    looks[:, COVERAGE] = np.rint(columns.coverage[events] * FINE)
+    looks[:, ANGLE] = np.rint(columns.angle_deg[events] * FINE_DEG)
+    return looks
 
 
 @dataclass(slots=True)
@@ -84,41 +87,37 @@ class Still:
 
 @dataclass(slots=True)
 class _Visit:
-    """One viewer in one session: the last looks, each as an array and its row there."""
+    """What is remembered of one viewer in one session after a judgement: the last looks, and the stillness."""
 
-    looks: list[tuple[Looks, int]] = field(default_factory=list)
-    fresh: int = 0
+    looks: Looks
     still: Still = field(default_factory=Still)
-    mark: Verdict = Verdict.VALID
-
-    def gather(self, keep: int) -> tuple[Looks, Looks]:
-        """Return the looks by time, all and the fresh ones; only the last `keep` stay."""
-        rows = _by_time(np.array([looks[row] for looks, row in self.looks]))
-        fresh, self.fresh = rows[len(rows) - self.fresh :], 0
-        kept = rows[-keep:].copy()
-        self.looks = [(kept, row) for row in range(len(kept))]
-        return rows, fresh
 
 
 @dataclass(slots=True)
 class _Session:
-    """The visits of one session, and the last looks of all of them together."""
+    """The looks of one session, and who of it is marked."""
 
     heard_ms: int = 0
-    visits: defaultdict[int, _Visit] = field(default_factory=lambda: defaultdict(_Visit))
-    looks: list[Looks] = field(default_factory=list)
-    fresh: int = 0
-    mark: Verdict = Verdict.VALID
+    fresh: list[Looks] = field(default_factory=list)
+    """Those that are not judged yet, of all viewers."""
+    counts: Counter[int] = field(default_factory=Counter)
+    """Of them, by viewer."""
+    visits: dict[int, _Visit] = field(default_factory=dict)
+    marks: dict[int, Verdict] = field(default_factory=dict)
+    together: Looks = field(default_factory=lambda: np.zeros((0, COLUMNS), np.int64))
+    """The last looks of all viewers, judged or not."""
+    even: bool = False
 
-    def take(self, looks: Looks, rule: Periodic, together: int) -> None:
-        """Add looks and mark the session if they come at even intervals."""
-        self.looks.append(looks)
-        self.fresh += len(looks)
-        if self.fresh >= together:
-            rows = _by_time(np.concatenate(self.looks))
-            if self.mark is Verdict.VALID and is_periodic(rows, rule, together):
-                self.mark = Verdict.PERIODIC
-            self.looks, self.fresh = [rows[1 - rule.looks :].copy()], 0
+    def gather(self, viewers: list[int]) -> Iterator[tuple[int, Looks]]:
+        """Take out the fresh looks of some viewers and yield them, by viewer; what grew too old goes too."""
+        rows = np.concatenate(self.fresh)
+        wanted = np.isin(rows[:, VIEWER], viewers)
+        self.fresh = [rows[~wanted & (rows[:, HEARD] >= self.heard_ms - IDLE_MS)]]
+        self.counts = Counter(self.fresh[0][:, VIEWER].tolist())
+        found = rows[wanted]
+        found = found[np.argsort(found[:, VIEWER], kind="stable")]
+        names, starts = np.unique(found[:, VIEWER], return_index=True)
+        yield from zip(names.tolist(), np.split(found, starts)[1:], strict=True)
 
 
 class Marks:
@@ -132,19 +131,21 @@ class Marks:
         self._traces: dict[int, tuple[Viewer, ...]] = {}
         """Who had a trace, in the order in which traces first came."""
 
-    def look(self, session: SessionName, viewers: list[int], looks: Looks, now_ms: int) -> Verdicts:
+    def look(self, session: SessionName, looks: Looks, now_ms: int) -> Verdicts:
         """Take one session's looks out of one batch and return a mark for each, `VALID` where there is none."""
-        heard, together = self._hear(session, now_ms), self._rules.decided.looks
-        for row, viewer in enumerate(viewers):
-            visit = heard.visits[viewer]
-            visit.looks.append((looks, row))
-            visit.fresh += 1
-        for viewer in dict.fromkeys(viewers):
-            visit = heard.visits[viewer]
-            if visit.fresh >= together:
-                self._judge((session, viewer), visit)
-        heard.take(looks, self._rules.periodic, together)
-        return np.array([heard.mark or heard.visits[viewer].mark for viewer in viewers], np.uint8)
+        heard, viewers = self._hear(session, now_ms), looks[:, VIEWER].tolist()
+        heard.fresh.append(looks)
+        heard.counts.update(viewers)
+        enough = self._rules.decided.looks
+        if due := [viewer for viewer in viewers if heard.counts[viewer] >= enough]:
+            for viewer, fresh in heard.gather(due):
+                self._judge(session, viewer, heard, _by_time(fresh))
+        self._judge_together(heard, looks)
+        if heard.even:
+            return np.full(len(looks), Verdict.PERIODIC, np.uint8)
+        if not heard.marks:
+            return np.zeros(len(looks), np.uint8)
+        return np.array([heard.marks.get(viewer, Verdict.VALID) for viewer in viewers], np.uint8)
 
     def _hear(self, session: SessionName, now_ms: int) -> _Session:
         while self._sessions and next(iter(self._sessions.values())).heard_ms < now_ms - IDLE_MS:
@@ -154,16 +155,29 @@ class Marks:
         self._sessions[session] = heard
         return heard
 
-    def _judge(self, who: Viewer, visit: _Visit) -> None:
+    def _judge(self, session: SessionName, viewer: int, heard: _Session, fresh: Looks) -> None:
         rules = self._rules
-        rows, fresh = visit.gather(self._keep)
+        visit = heard.visits.setdefault(viewer, _Visit(fresh[:0]))
+        looks = _by_time(np.concatenate([visit.looks, fresh]))
+        visit.looks = looks[-self._keep :].copy()
         found = {
-            Verdict.PERIODIC: is_periodic(rows, rules.periodic),
-            Verdict.COPIED: self._is_copied(who, rows[1 - rules.copied.looks - len(fresh) :]),
+            Verdict.PERIODIC: is_periodic(looks, rules.periodic),
+            Verdict.COPIED: self._is_copied((session, viewer), looks[1 - rules.copied.looks - len(fresh) :]),
             Verdict.FROZEN: visit.still.is_frozen(fresh, rules.frozen),
-            Verdict.PERFECT: is_perfect(rows, rules.perfect),
+            Verdict.PERFECT: is_perfect(looks, rules.perfect),
         }
-        visit.mark = visit.mark or next((mark for mark, holds in found.items() if holds), Verdict.VALID)
+        for mark, holds in found.items():
+            if holds:
+                heard.marks.setdefault(viewer, mark)
+
+    def _judge_together(self, heard: _Session, looks: Looks) -> None:
+        """Mark the whole session if its looks come at even intervals; windows overlap by half."""
+        rule = self._rules.periodic
+        heard.together = np.concatenate([heard.together, looks])
+        if not heard.even and len(heard.together) >= rule.looks * 3 // 2:
+            together = _by_time(heard.together)
+            heard.even = is_periodic(together, rule, rule.looks // 2)
+            heard.together = together[1 - rule.looks :].copy()
 
     def _is_copied(self, who: Viewer, looks: Looks) -> bool:
         copied = False
@@ -182,16 +196,15 @@ def is_periodic(looks: Looks, rule: Periodic, step: int = 1) -> bool:
 
     `looks` are in the order of their times.
     """
-    if len(looks) < rule.looks:
-        return False
-    at_ms, began_ms, life_ms = (
-        sliding_window_view(looks[:, column], rule.looks)[::-step] for column in (AT, BEGAN, LIFE)
-    )
-    gaps_ms = np.diff(at_ms, axis=1)
+    first = np.arange(len(looks) - rule.looks, -1, -step)
+    span_ms = looks[first + rule.looks - 1, AT] - looks[first, AT]
+    first = first[span_ms >= rule.gap_ms_min * (rule.looks - 1)]
+    rows = looks[first[:, None] + np.arange(rule.looks)]
+    gaps_ms = np.diff(rows[..., AT], axis=1)
     mean_ms = gaps_ms.mean(axis=1)
-    even = (mean_ms >= rule.gap_ms_min) & (gaps_ms.std(axis=1) < rule.gap_variation_max * mean_ms)
-    renewed = (began_ms <= rule.renewal_ms).mean(axis=1) >= rule.renewed_share
-    timed_by_renewals = renewed & (mean_ms >= rule.life_share * life_ms.mean(axis=1))
+    even = gaps_ms.std(axis=1) < rule.gap_variation_max * mean_ms
+    renewed = (rows[..., BEGAN] <= rule.renewal_ms).mean(axis=1) >= rule.renewed_share
+    timed_by_renewals = renewed & (mean_ms >= rule.life_share * rows[..., LIFE].mean(axis=1))
     return bool((even & ~timed_by_renewals).any())
 
 

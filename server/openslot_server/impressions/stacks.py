@@ -24,29 +24,33 @@ SAME_PLANE_M = 1e-3
 
 
 class Boards:
-    """The slots of one world."""
+    """The slots of one world, held against one rule."""
 
-    def __init__(self, slots: Sequence[Slot]) -> None:
+    def __init__(self, slots: Sequence[Slot], rule: Stacked) -> None:
+        self._rule = rule
         ordered = sorted(slots, key=lambda slot: slot.id)
         self._places = {slot.id: place for place, slot in enumerate(ordered)}
         self._surfaces = Surfaces.from_slots(ordered)
+        self._stacked: dict[str, bool] = {}
 
-    def is_stacked(self, slot: str, rule: Stacked) -> bool:
+    def is_stacked(self, slot: str) -> bool:
         """Return whether another board hides this one; False for a slot that is not there."""
-        place = self._places.get(slot)
-        if place is None:
-            return False
-        near = self._before(place, rule)
-        return bool((self._covered(place, near) >= rule.covered_min).any())
+        if slot not in self._stacked:
+            place = self._places.get(slot)
+            self._stacked[slot] = place is not None and self._is_hidden(place)
+        return self._stacked[slot]
 
-    def _before(self, place: int, rule: Stacked) -> NDArray[np.intp]:
+    def _is_hidden(self, place: int) -> bool:
+        return bool((self._covered(place, self._before(place)) >= self._rule.covered_min).any())
+
+    def _before(self, place: int) -> NDArray[np.intp]:
         """Return which boards lie before this one, or in its plane with an earlier name, and face the same way."""
         surfaces = self._surfaces
         offset_m = (surfaces.centre - surfaces.centre[place]) @ surfaces.facing[place]
         cosine = surfaces.facing @ surfaces.facing[place]
-        same_way = np.where(surfaces.two_sided, np.abs(cosine), cosine) >= np.cos(np.radians(rule.angle_max_deg))
+        same_way = np.where(surfaces.two_sided, np.abs(cosine), cosine) >= np.cos(np.radians(self._rule.angle_max_deg))
         in_plane = (np.abs(offset_m) <= SAME_PLANE_M) & (np.arange(len(offset_m)) < place)
-        before = (offset_m > SAME_PLANE_M) & (offset_m <= rule.distance_m) & (not surfaces.two_sided[place])
+        before = (offset_m > SAME_PLANE_M) & (offset_m <= self._rule.distance_m) & (not surfaces.two_sided[place])
         return np.flatnonzero(same_way & (in_plane | before))
 
     def _covered(self, place: int, others: NDArray[np.intp]) -> Floats:
