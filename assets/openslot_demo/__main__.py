@@ -49,3 +49,5 @@ if __name__ == "__main__":
         sys.exit(exit_code(error.code))
     except KeyboardInterrupt:
         sys.exit(130)
+    except asyncio.CancelledError:
+        sys.exit(143)

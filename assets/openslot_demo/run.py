@@ -156,6 +156,9 @@ async def demo(options: Options, progress: Progress) -> Live:
     """Run the demo and return its end state; raises `OpenSlotError` for a bad scene or a port in use."""
     scenes = _scenes(options.scene)
     listener = bound(options.port)
+    if (task := asyncio.current_task()) is not None:
+        # whoever ends the demo ends its processes too
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="openslot-demo-")))
         server = ServerProcess(folder, f"ok_operator_{secrets.token_hex(16)}")
