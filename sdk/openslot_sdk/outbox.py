@@ -146,9 +146,21 @@ class Outbox:
                 self._say(error)
             try:
                 await asyncio.sleep(TRY_AGAIN_S)
+                await self._forget_acknowledged()
             except asyncio.CancelledError:
                 self._work.put_nowait(batch)
                 raise
+
+    async def _forget_acknowledged(self) -> None:
+        """Let acknowledged batches go before those that wait for the disk: they may be what fills it."""
+        work = [self._work.get_nowait() for _ in range(self._work.qsize())]
+        for batch in work:
+            if not isinstance(batch, bytes):
+                self._work.put_nowait(batch)
+        for batch in work:
+            if isinstance(batch, bytes):
+                await self._outside.aside(partial(self._spool.acknowledge, batch))
+            self._work.task_done()
 
     def _keep(self, batch: ExposuresPut) -> None:
         self.counts.spooled += _events(batch)

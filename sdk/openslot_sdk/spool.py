@@ -48,6 +48,8 @@ class Spool:
         self.waiting_bytes = 0
         self._garbage_bytes = 0
         self._doubtful = True
+        self._has_name = False
+        """Whether the file's name is durable too."""
         self.unreadable_bytes = 0
         """What recovery could not read, for the caller to say (`SPOOL_DAMAGED`)."""
         try:
@@ -103,12 +105,21 @@ class Spool:
             raise OpenSlotError(Code.CONFIG_INVALID, "not a spool; it is left as it is", where=self._name)
         self._waiting, self.unreadable_bytes = scan(data)
         self.waiting_bytes = sum(HEAD.size + len(payload) for payload in self._waiting.values())
+        self._garbage_bytes = len(data) - len(MAGIC) - self.waiting_bytes
+        self._has_name = len(data) >= len(MAGIC)
         if self.unreadable_bytes or len(data) < len(MAGIC):
-            self._rewrite()
+            self._tidy()
         else:
-            self._garbage_bytes = len(data) - len(MAGIC) - self.waiting_bytes
             self._disk.sync(self._name)  # a killed writer may have left what only memory holds
             self._doubtful = False
+
+    def _tidy(self) -> None:
+        try:
+            self._rewrite()
+        except OSError:
+            if not self._waiting:
+                raise
+            self._disk.sync(self._name)  # a full disk: what was read can be sent from where it is
 
     def _write(self, record: bytes) -> None:
         try:
@@ -124,13 +135,17 @@ class Spool:
     def _rewrite(self) -> None:
         """Put exactly the waiting batches into a new file: after damage, after a failed write, against garbage.
 
-        After a failed fsync the old file's content is anybody's guess, even where it reads well.
+        After a failed fsync the old file's content is anybody's guess, even where it reads well. With nothing to lose
+        the old file is emptied in its place, for which even a disk that it filled has room.
         """
         self._doubtful = True
-        fresh = self._name + ".new"
+        in_place = self._has_name and not self._waiting
+        fresh = self._name if in_place else self._name + ".new"
         self._disk.create(fresh, MAGIC + b"".join(_record(*item) for item in self._waiting.items()))
         self._disk.sync(fresh)
-        self._disk.replace(fresh, self._name)
+        if not in_place:
+            self._disk.replace(fresh, self._name)
+            self._has_name = True
         self._garbage_bytes = 0
         self._doubtful = False
 
