@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_view import Camera, Cameras, Occluders, Surfaces, Visibility, backends, measure
+from openslot_view.backends import embree
 from openslot_view.bench.town import foliage
 from openslot_view.capsules import capsule
 from openslot_view.cases import answer_cases
 from tests.view.scenes import rigid, scene, soup
-
-embree = pytest.importorskip("openslot_view.backends.embree")
-pytest.importorskip("embreex")
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "visibility-cases"
 BOARD = Surfaces.from_quads([[(-2, 0, 0), (2, 0, 0), (2, 3, 0), (-2, 3, 0)]], owner=7)

@@ -246,8 +246,6 @@ def test_a_quad_folded_by_less_than_a_thousandth_measures_like_a_flat_one() -> N
 def test_of_nobody_and_of_nothing_there_is_nothing_to_say(
     views: int, slots: int, gates: Gates | None, backend: str
 ) -> None:
-    if backend != "numpy":
-        pytest.importorskip(backend)
     surfaces = Surfaces.from_slots([slot(id=f"s{n}") for n in range(slots)])
     looks = Cameras.stack([Camera.perspective((0, 0, 5))] * views)
     seen = measure(looks, surfaces, Occluders.build(SQUARE, FACE), gates=gates, backend=backend)

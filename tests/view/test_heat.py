@@ -41,8 +41,6 @@ def parts(this: Scene, surfaces: Surfaces | None = None) -> tuple[Cameras, Surfa
 
 def shares(cameras: Cameras, board: Surfaces, occluders: Occluders, cells: int, backend: str) -> Floats:
     """What each view sees of the cells of the board."""
-    if backend == "numba":
-        pytest.importorskip("numba")
     found = np.zeros((len(cameras), cells, cells))
     for view in range(len(cameras)):
         heat = HeatMaps(board, max_gap_ms=1, cells=cells, backend=backend)

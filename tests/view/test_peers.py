@@ -5,7 +5,7 @@ import pytest
 
 from openslot_view import Camera, Cameras, Surfaces
 from openslot_view.beams import Beams, cast
-from openslot_view.bench.node import available, three_mesh_bvh
+from openslot_view.bench.node import three_mesh_bvh
 from openslot_view.bench.peers import installed, rays
 from openslot_view.outlines import outlines
 from openslot_view.sobol import sobol
@@ -34,7 +34,6 @@ def test_a_peer_counts_only_what_stands_between_the_near_plane_and_the_board(
 
 
 @PLACES
-@pytest.mark.skipif(not available(), reason="npm three-mesh-bvh is not installed: make setup")
 def test_three_mesh_bvh_does_too(z: float, hidden: float) -> None:
     share, seconds = three_mesh_bvh(WALL + np.array([0, 0, z]), FACES, SURFACES, ahead())
     assert share == pytest.approx(hidden)
