@@ -160,9 +160,9 @@ class Marks:
         visit = heard.visits.setdefault(viewer, _Visit(fresh[:0]))
         looks = _by_time(np.concatenate([visit.looks, fresh]))
         visit.looks = looks[-self._keep :].copy()
+        self._compare((session, viewer), looks[1 - rules.copied.looks - len(fresh) :])
         found = {
             Verdict.PERIODIC: is_periodic(looks, rules.periodic),
-            Verdict.COPIED: self._is_copied((session, viewer), looks[1 - rules.copied.looks - len(fresh) :]),
             Verdict.FROZEN: visit.still.is_frozen(fresh, rules.frozen),
             Verdict.PERFECT: is_perfect(looks, rules.perfect),
         }
@@ -179,16 +179,18 @@ class Marks:
             heard.even = is_periodic(together, rule, rule.looks // 2)
             heard.together = together[1 - rule.looks :].copy()
 
-    def _is_copied(self, who: Viewer, looks: Looks) -> bool:
-        copied = False
+    def _compare(self, who: Viewer, looks: Looks) -> None:
+        """Mark all who had a trace that too many had, as far as they are still here."""
         for trace in traces(looks, self._rules.copied):
             owners = self._traces.get(trace, ())
-            if who not in owners and len(owners) < self._rules.copied.viewers:
-                owners = self._traces[trace] = (*owners, who)
-            copied |= len(owners) >= self._rules.copied.viewers
+            if who not in owners:
+                owners = (*owners[1 - self._rules.copied.viewers :], who)
+                self._traces[trace] = owners
+            for session, viewer in owners if len(owners) >= self._rules.copied.viewers else ():
+                if session in self._sessions:
+                    self._sessions[session].marks.setdefault(viewer, Verdict.COPIED)
         while len(self._traces) > TRACES_MAX:
             del self._traces[next(iter(self._traces))]
-        return copied
 
 
 def is_periodic(looks: Looks, rule: Periodic, step: int = 1) -> bool:
