@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from openslot_sdk.audience import Audience, Member
+from openslot_sdk.motion import Motion, motion_rules
 from openslot_sdk.views import Crowd, Opening, Recorded, Tally, Views
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import EventKind, WhyNot
@@ -107,9 +108,9 @@ class SlotTally:
 
 
 class Meter:
-    """The measurement of one world."""
+    """The measurement of one world; `speed_max_mps` is how fast anybody can move in it, if it says."""
 
-    def __init__(self, backend: str = "numpy") -> None:
+    def __init__(self, backend: str = "numpy", speed_max_mps: float | None = None) -> None:
         self.backend = backend
         """Of `openslot_view.measure`; may be changed between ticks."""
         self.audience = Audience()
@@ -125,6 +126,7 @@ class Meter:
         self._due_ms: dict[str, float] = {}
         self._parts: dict[str, Part] = {}
         self._refused: dict[str, OpenSlotError] = {}
+        self._motion = Motion(motion_rules(), speed_max_mps)
 
     def add_slots(self, slots: Sequence[Slot], owners: Sequence[int]) -> None:
         """Take slots to measure; `owners` are the occluders' ids of their own meshes, −1 for none.
@@ -223,14 +225,13 @@ class Meter:
 
     def _look(self, now_ms: float, due: list[str], looks: Mapping[str, Look], moving: Moving | None) -> None:
         names, self._refused = usable(looks)
-        cameras = [looks[name].cameras for name in names]
-        crowd = Crowd(
-            Cameras.stack([*chain.from_iterable(cameras)]),
-            np.repeat(np.arange(len(names)), np.array([len(each) for each in cameras], np.int64)),
-            np.array([self.audience.present[name].seat for name in names], np.int64),
-            np.array([looks[name].focused for name in names], np.bool_),
-            np.array([looks[name].idle_ms for name in names], np.int64),
-        )
+        crowd = self._crowd(names, looks)
+        members = [self.audience.present[name] for name in names]
+        faults = self._motion.judge(now_ms, members, crowd.first_cameras())
+        if faults:
+            self._refused |= {names[place]: _implausible(names[place], why) for place, why in faults.items()}
+            names = tuple(name for place, name in enumerate(names) if place not in faults)
+            crowd = self._crowd(names, looks)
         occluders = self._occluders if moving is None else self._occluders.with_dynamic(*moving)
         for profile_name in due:
             views = self._views[profile_name]
@@ -238,6 +239,16 @@ class Meter:
             self._record(recorded)
             self._parts[profile_name] = Part(names, tuple(slot.id for slot in views.slots), visibility)
             self._due_ms[profile_name] = now_ms + views.profile.sample_ms
+
+    def _crowd(self, names: Sequence[str], looks: Mapping[str, Look]) -> Crowd:
+        cameras = [looks[name].cameras for name in names]
+        return Crowd(
+            Cameras.stack([*chain.from_iterable(cameras)]),
+            np.repeat(np.arange(len(names)), np.array([len(each) for each in cameras], np.int64)),
+            np.array([self.audience.present[name].seat for name in names], np.int64),
+            np.array([looks[name].focused for name in names], np.bool_),
+            np.array([looks[name].idle_ms for name in names], np.int64),
+        )
 
     def _remove_all(self, placements: list[Placement], now_ms: float) -> list[Placement]:
         for placement in placements:
@@ -269,6 +280,10 @@ def _fault(name: str, look: Look) -> OpenSlotError | None:
     except OpenSlotError as error:
         return OpenSlotError(error.code, error.detail, where=f"viewers/{name}/{error.where}")
     return None
+
+
+def _implausible(name: str, why: str) -> OpenSlotError:
+    return OpenSlotError(Code.CAMERA_IMPLAUSIBLE, why, where=f"viewers/{name}")
 
 
 def _sight(seen: Visibility, row: int, column: int) -> Sight:

@@ -30,6 +30,8 @@ class Settings:
         cache: folder of the creatives; worlds may share it.
         cache_limit_bytes: the folder's size.
         spool_limit_bytes: events that wait for a server that is away; beyond it they are dropped and counted.
+        speed_max_mps: how fast anybody can move in this world, teleports apart; who is half as fast again is not
+            measured. None believes any speed.
         outside: the socket, HTTP, the disk, the wall clock and randomness; a test puts its own here.
     """
 
@@ -39,4 +41,5 @@ class Settings:
     cache: Path = field(default_factory=default_folder)
     cache_limit_bytes: int = CACHE_LIMIT_BYTES
     spool_limit_bytes: int = SPOOL_LIMIT_BYTES
+    speed_max_mps: float | None = None
     outside: Outside = field(default_factory=Outside)

@@ -45,6 +45,12 @@ class Crowd:
     focused: NDArray[np.bool_]
     idle_ms: Ints
 
+    def first_cameras(self) -> Cameras:
+        """Return one camera of each viewer."""
+        if len(self.cameras) == len(self.seats):
+            return self.cameras
+        return self.cameras.take(np.searchsorted(self.viewer_of_view, np.arange(len(self.seats))))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recorded:

@@ -79,7 +79,7 @@ class World:
         self._spool, self._disk = str(spool), outside.disk()
         self._show = show
         self._clock = Clock(outside.wall_ms)
-        self._meter = Meter()
+        self._meter = Meter(speed_max_mps=self._settings.speed_max_mps)
         cache = Cache(self._settings.cache, root, outside, self._in_use, self._settings.cache_limit_bytes)
         self._placing = Placing(self._meter, cache, self._clock.now_ms, self._settings.on_problem)
         self._link = Link(

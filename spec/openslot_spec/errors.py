@@ -43,6 +43,7 @@ class Code(StrEnum):
     PROFILE_UNKNOWN = "profile.unknown"
     # cameras and geometry
     CAMERA_INVALID = "camera.invalid"
+    CAMERA_IMPLAUSIBLE = "camera.implausible"
     GEOMETRY_INVALID = "geometry.invalid"
     PATHS_INVALID = "paths.invalid"
     # scenes and creatives
@@ -109,6 +110,7 @@ SENTENCES: dict[Code, str] = {
     Code.SLOT_LIMIT: "The world has more slots than the limit announced in `welcome`.",
     Code.SLOT_STALE: "The slot was changed or removed before the event; ask for a new placement.",
     Code.CAMERA_INVALID: "The camera is not finite, its matrix is singular, or its viewport is not positive.",
+    Code.CAMERA_IMPLAUSIBLE: "The camera moves, or is made, as nobody's eye and screen are; such samples do not count.",
     Code.GEOMETRY_INVALID: "Vertices are not finite or a triangle's index is out of range.",
     Code.PATHS_INVALID: "The visitors' paths do not fit `schema/paths.json`; the error names the field.",
     Code.GLTF_NOT_READ: "The file is not glTF 2.0 (GLB or self-contained .gltf).",
