@@ -25,8 +25,8 @@ class RiskyDisk(ScriptedDisk):
         self._chance = chance
         self.failing = 0.0
         """The share of operations that fail now."""
-        self.power_cut_in = -1
-        """Operations until the power goes; −1: it does not."""
+        self.power_cut_in = self.fails_in = -1
+        """Operations until the power goes, or until one fails; −1: never."""
 
     def next_start(self) -> RiskyDisk:
         """Return the disk as it is found after a power cut."""
@@ -34,15 +34,16 @@ class RiskyDisk(ScriptedDisk):
         fresh.files = self.after_crash().files
         return fresh
 
-    def heal(self) -> None:
-        self.failing, self.power_cut_in = 0.0, -1
-
     def _step(self) -> None:
         self.operations += 1
         if self.power_cut_in >= 0:
             self.power_cut_in -= 1
             if self.power_cut_in < 0:
                 raise Crash
+        if self.fails_in >= 0:
+            self.fails_in -= 1
+            if self.fails_in < 0:
+                raise OSError(errno.EIO, "simulated failure")
         if self._chance.random() < self.failing:
             raise OSError(errno.ENOSPC, "simulated failure")
 
@@ -58,7 +59,8 @@ class VirtualStore:
         self.failed = False
         self.commit_s = 0.0
         """How long a group takes; 0 makes it durable at once."""
-        self.fails_next = False
+        self.fails_at = 0
+        """Which commit from now on fails, 1 the next; 0: none."""
         self._chance = chance
         self._waiting: list[tuple[Sequence[Row], Future[None]]] = []
         self._is_dead = False
@@ -89,12 +91,11 @@ class VirtualStore:
         if self._is_dead:
             return
         group, self._waiting = self._waiting, []
-        if self.fails_next and not self.failed:
-            self.failed = True
-            if self._chance.random() < 0.5:
-                self._keep(group)  # an fsync that failed says nothing about what is on the platter
-        elif not self.failed:
-            self._keep(group)
+        fails_now = self.fails_at == 1
+        self.fails_at = max(self.fails_at - 1, 0)
+        if not self.failed and (not fails_now or self._chance.random() < 0.5):
+            self._keep(group)  # an fsync that failed says nothing about what is on the platter
+        self.failed |= fails_now
         for _, done in group:
             if self.failed:
                 done.set_exception(OpenSlotError(Code.STORAGE_FAILED, "simulated"))

@@ -17,6 +17,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
+
 from openslot_server.config import Settings
 from openslot_server.creatives.library import Library
 from openslot_server.demand.model import CampaignDraft, Creative, LineItemDraft
@@ -69,26 +71,33 @@ class Town:
     """One database, one spool, and the two programs on them."""
 
     folder: Path
+    disk: Path
+    """Where the database is."""
     server: Program = field(init=False)
     world: Program = field(init=False)
+    port: int = field(init=False)
 
     def __post_init__(self) -> None:
-        address, key = f"127.0.0.1:{_free_port()}", asyncio.run(_prepare(self.database))
-        serve = ("openslot_server", "serve", "--json", "--port", address.split(":")[1])
+        self.port, key = _free_port(), asyncio.run(_prepare(self.database))
+        serve = ("openslot_server", "serve", "--json", "--port", str(self.port))
         self.server = Program(
             (*serve, "--database", str(self.database)),
             {"OPENSLOT_OPERATOR_KEY": OPERATOR_KEY, "OPENSLOT_PLACEMENT_MS": "4000", "OPENSLOT_LOG_LEVEL": "error"},
         )
-        walk = ("tests.faults.world_program", f"ws://{address}", key, str(self.spool), str(self.folder / "cache"))
-        self.world = Program(walk)
+        walk = ("tests.faults.world_program", f"ws://127.0.0.1:{self.port}", key, str(self.spool))
+        self.world = Program((*walk, str(self.folder / "cache")))
 
     @property
     def database(self) -> Path:
-        return self.folder / "town.sqlite3"
+        return self.disk / "town.sqlite3"
 
     @property
     def spool(self) -> Path:
         return self.folder / "plaza.spool"
+
+    def is_ready(self) -> bool:
+        """Return whether the server says that it can make things durable."""
+        return httpx2.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
 
     def stored(self) -> int:
         """Return how many batches the server has made durable."""

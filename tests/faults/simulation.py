@@ -134,12 +134,12 @@ class Simulation:
         self.network.is_away = False
         for connection in self.network.open:
             connection.delay_s = DELAY_S
-        self.store.commit_s, self.store.fails_next = COMMIT_S, False
+        self.store.commit_s, self.store.fails_at = COMMIT_S, 0
         if self.server is None:
             self.start_server()
         for walker in self.walkers:
             walker.is_walking = False
-            walker.disk.heal()
+            walker.disk.failing = 0.0
 
     def _answer(self, app: Starlette, connection: Connection) -> None:
         self._process.spawn(connection.serve(app))

@@ -60,7 +60,7 @@ async def power_cut(play: Simulation) -> None:
 
 async def fail_store(play: Simulation) -> None:
     """The server's next commit fails; nobody knows what of it is on the platter."""
-    play.store.fails_next = True
+    play.store.fails_at = 1
 
 
 async def slow_store(play: Simulation) -> None:

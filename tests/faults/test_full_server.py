@@ -1,0 +1,94 @@
+"""The disk under a real server is full: it promises nothing that it does not keep, and goes on with more room."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.programs import PATIENCE_S, Town
+from tests.faults.witness import Witness, check, stored
+
+ROOM_BYTES = 96 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode:
+        assert "CI" not in os.environ, "CI runs as one who may mount"
+        pytest.skip("only root may mount; the file size limit is tried everywhere")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave little room, and return the file that takes it."""
+    free = os.statvfs(disk)
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(free.f_bavail * free.f_bsize - ROOM_BYTES))
+    return ballast
+
+
+def limit_files(town: Town) -> None:
+    """Let no file of the running server grow by more than a little."""
+    assert town.server.life is not None
+    size = town.database.with_name(town.database.name + "-wal").stat().st_size + ROOM_BYTES
+    resource.prlimit(town.server.life.pid, resource.RLIMIT_FSIZE, (size, size))
+
+
+def until_it_fails(town: Town) -> Witness:
+    """Wait until the server says that it is not ready; all that it acknowledged is there."""
+    witness, end_s = Witness(town.spool), time.monotonic() + PATIENCE_S
+    while town.is_ready():
+        assert time.monotonic() < end_s, "the disk never was full"
+        witness.look()
+        time.sleep(0.1)
+    witness.look()
+    assert witness.acknowledged <= stored(town).keys()
+    return witness
+
+
+def go_on(town: Town, witness: Witness) -> None:
+    """Start the server again, and let all come to rest."""
+    town.server.end(signal.SIGTERM)
+    town.server.start()
+    assert town.is_ready()
+    town.come_to_rest()
+    witness.look()
+    check(town, witness)
+
+
+def test_a_server_whose_disk_is_full_promises_nothing_and_goes_on_with_more_room(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    town = Town(tmp_path, small_disk)
+    try:
+        town.server.start()
+        town.world.start()
+        town.go_on()
+        ballast = fill(small_disk)
+        witness = until_it_fails(town)
+        ballast.unlink()
+        go_on(town, witness)
+    finally:
+        town.close()
+
+
+def test_a_server_whose_files_may_not_grow_promises_nothing_and_goes_on_once_they_may(tmp_path: Path) -> None:
+    town = Town(tmp_path, tmp_path)
+    try:
+        town.server.start()
+        town.world.start()
+        town.go_on()
+        limit_files(town)
+        go_on(town, until_it_fails(town))
+    finally:
+        town.close()
