@@ -84,9 +84,10 @@ def cell_by_cell(this: Scene, cells: int) -> Floats:
 def test_every_cell_is_what_it_would_be_alone(seed: int, backend: str) -> None:
     this = scene(seed, cameras=2)
     found, exact = shares(*parts(this), 6, backend), cell_by_cell(this, 6)
-    # an edge along u is off by half a line's band, and a cell may hold a few of them
-    assert np.abs(found - exact).max() < 3 / (2 * LINES)
-    assert np.abs(found - exact).mean() < 0.01
+    # an edge along u is off by half a line's band and lies in one row of six; each may hold a few
+    off = np.abs(found - exact)
+    assert off.max() < 3 / (2 * LINES)
+    assert off.mean(axis=(1, 2)).max() < 3 / (2 * LINES) / 6
 
 
 @given(seeds)
