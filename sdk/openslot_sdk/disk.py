@@ -1,4 +1,4 @@
-"""The disk under the spool: five operations, and the lock that keeps a second world out."""
+"""The disk under the spool: six operations, and the lock that keeps a second world out."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class Disk(Protocol):
 
     def append(self, name: str, data: bytes) -> None:
         """Add `data` at the file's end."""
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Write again what the file holds, so that the next `sync` makes all of it durable; takes no more room."""
 
     def sync(self, name: str) -> None:
         """Make what was written to the file durable."""
@@ -73,6 +76,12 @@ class FileDisk:
     def append(self, name: str, data: bytes) -> None:
         """Add `data` at the file's end."""
         _write(self._handle(name), data)
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Write again what the file holds."""
+        self._close(name)
+        self._handles[name] = FileIO(name, "r+b")
+        _write(self._handles[name], data)
 
     def sync(self, name: str) -> None:
         """Make what was written to the file durable."""

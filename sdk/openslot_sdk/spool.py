@@ -107,19 +107,20 @@ class Spool:
         self.waiting_bytes = sum(HEAD.size + len(payload) for payload in self._waiting.values())
         self._garbage_bytes = len(data) - len(MAGIC) - self.waiting_bytes
         self._has_name = len(data) >= len(MAGIC)
-        if self.unreadable_bytes or len(data) < len(MAGIC):
-            self._tidy()
-        else:
-            self._disk.sync(self._name)  # a killed writer may have left what only memory holds
-            self._doubtful = False
+        self._write_again(data)
 
-    def _tidy(self) -> None:
+    def _write_again(self, data: bytes) -> None:
+        """Make what was read durable: a killed writer, or a failed fsync in an earlier life, left it in memory alone.
+
+        An fsync of the file as it is would prove nothing: a failure is told once, and to whoever asked then.
+        """
         try:
             self._rewrite()
         except OSError:
             if not self._waiting:
                 raise
-            self._disk.sync(self._name)  # a full disk: what was read can be sent from where it is
+            self._disk.overwrite(self._name, data)  # a full disk: this needs no room
+            self._disk.sync(self._name)
 
     def _write(self, record: bytes) -> None:
         try:

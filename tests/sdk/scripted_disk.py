@@ -49,6 +49,11 @@ class ScriptedDisk:
         self._step()
         file.cached = before + data
 
+    def overwrite(self, name: str, data: bytes) -> None:
+        self._step()
+        self.files[name].cached = data
+        self.files[name].lost = False
+
     def sync(self, name: str) -> None:
         file = self.files.setdefault(name, File())
         try:

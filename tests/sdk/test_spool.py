@@ -118,6 +118,19 @@ def test_a_failed_append_can_be_tried_again_with_its_id() -> None:
     assert Spool(disk.after_crash(), NAME).waiting() == ((batch_id(1), content(1)),)
 
 
+@pytest.mark.parametrize("new_file_fails", [False, True])
+def test_what_a_failed_sync_left_behind_is_durable_once_it_is_read_again(*, new_file_fails: bool) -> None:
+    disk = ScriptedDisk(fail_at=frozenset({5, 7} if new_file_fails else {5}), kept=0.0)
+    with pytest.raises(OpenSlotError, match=r"run\.storage_failed"):
+        filled(disk, 1)
+    assert disk.files[NAME].lost
+    again = Spool(disk, NAME).waiting()
+    assert again == ((batch_id(0), content(0)),)
+    crashed = disk.after_crash()
+    crashed.files[NAME].cached = disk.files[NAME].durable
+    assert Spool(crashed, NAME).waiting() == again
+
+
 @given(st.integers(0, 5), st.integers(0, 10_000))
 def test_a_cut_tail_costs_the_last_batch_at_most(count: int, cut: int) -> None:
     disk = ScriptedDisk()
@@ -205,6 +218,19 @@ def test_the_real_disk_keeps_batches(tmp_path: Path) -> None:
     again = Spool(fresh := FileDisk(), name)
     assert again.waiting() == tuple((batch_id(number), content(number, BIG)) for number in (10, 11))
     assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, NAME + ".lock"]
+    fresh.close()
+
+
+def test_the_real_disk_writes_over_a_spool_that_it_cannot_write_anew(tmp_path: Path) -> None:
+    disk, name = FileDisk(), str(tmp_path / NAME)
+    Spool(disk, name).append(batch_id(1), content(1))
+    disk.close()
+    written = Path(name).read_bytes()
+    Path(name + ".new").mkdir()
+    again = Spool(fresh := FileDisk(), name)
+    assert (again.waiting(), Path(name).read_bytes()) == (((batch_id(1), content(1)),), written)
+    fresh.append(name, b"more")
+    assert Path(name).read_bytes() == written + b"more"
     fresh.close()
 
 
