@@ -1,8 +1,8 @@
 """Bytes to envelopes and back, strictly, in msgpack or JSON.
 
-Refused: duplicate keys, keys that are not strings, NaN and infinities, extension types, lone surrogates, more than
-`MAX_DEPTH` levels, more than `MAX_CONTAINERS` maps and arrays, anything after the first value. JSON has no bytes, so
-they are written there as `{"$bin": "<base64>"}`.
+Refused: null, duplicate keys, keys that are not strings, NaN and infinities, extension types, lone surrogates, more
+than `MAX_DEPTH` levels, more than `MAX_CONTAINERS` maps and arrays, anything after the first value. JSON has no bytes,
+so they are written there as `{"$bin": "<base64>"}`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ import msgpack
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import MAX_DEPTH
 from openslot_spec.messages import Envelope
+from openslot_spec.records import NULL
 
 __all__ = ["JSON", "MSGPACK", "SUBPROTOCOLS", "Codec"]
 
 MAX_CONTAINERS = 20_000
 BIN = "$bin"
+PLAIN = frozenset({bytes, int, bool})
+"""What is good whatever its value."""
 
 
 class Codec:
@@ -50,10 +53,10 @@ class Codec:
             raise OpenSlotError(Code.FRAME_TOO_LARGE, f"{len(data)} bytes, at most {limit_bytes}")
         try:
             value = _load_json(data) if self.text else _load_msgpack(data)
-            _check(value, MAX_DEPTH)
+            _check([value], MAX_DEPTH + 1)
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
             raise OpenSlotError(Code.MALFORMED, str(error)[:200]) from None
-        return Envelope.parse(value, Code.MALFORMED)
+        return Envelope.read(value, Code.MALFORMED)
 
 
 MSGPACK: Final = Codec("openslot.v1+msgpack", text=False)
@@ -118,22 +121,34 @@ def _bin(value: object) -> dict[str, str]:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _check(value: Any, depth: int) -> None:
-    if depth < 0:
+def _check(container: Any, levels: int) -> None:
+    """Raise `ValueError` for what no envelope may hold, in a map or list of at most so many levels."""
+    if container and not levels:
         raise ValueError(f"more than {MAX_DEPTH} levels")
-    match value:
-        case dict():
-            for key, item in value.items():
-                _check(key, depth)
-                _check(item, depth - 1)
-        case list():
-            for item in value:
-                _check(item, depth - 1)
-        case str():
-            value.encode("utf-8")  # a lone surrogate raises
-        case float() if not math.isfinite(value):
-            raise ValueError("a number is not finite")
-        case msgpack.Timestamp():
-            raise ValueError("a timestamp extension")
-        case _:
-            pass
+    items = container
+    if type(container) is dict:
+        items = container.values()
+        for key in container:
+            _check_text(key)
+    for item in items:
+        kind = type(item)
+        if kind is dict or kind is list:
+            _check(item, levels - 1)
+        elif kind is str:
+            _check_text(item)
+        elif kind not in PLAIN:
+            _check_rare(item)
+
+
+def _check_rare(item: Any) -> None:
+    if item is None:
+        raise ValueError(NULL)
+    if isinstance(item, msgpack.Timestamp):
+        raise ValueError("a timestamp extension")
+    if not math.isfinite(item):
+        raise ValueError("a number is not finite")
+
+
+def _check_text(text: str) -> None:
+    if not text.isascii():
+        text.encode("utf-8")  # a lone surrogate raises

@@ -82,6 +82,22 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+DTYPES = {name: np.dtype(code) for name, code in COLUMNS.items()}
+
+
+def _bits(name: str, value: float) -> int:
+    return int(np.array(value, DTYPES[name]).view(_unsigned(name)))
+
+
+def _unsigned(name: str) -> np.dtype[Any]:
+    return np.dtype(f"<u{DTYPES[name].itemsize}")
+
+
+CEILINGS = [(name, _unsigned(name), _bits(name, high)) for name, (_, high) in RANGES.items()]
+"""A column's bits as unsigned numbers, and the largest allowed: what is below zero or not a number lies above it."""
+FLOORS = [(name, int(low)) for name, (low, _) in RANGES.items() if low > 0]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ExposureColumns:
     """The events of one batch, one array of length n per field of `COLUMNS`."""
@@ -116,7 +132,7 @@ class ExposureColumns:
             raise OpenSlotError(Code.BATCH_INVALID, "columns are " + ", ".join(COLUMNS), where="columns")
         arrays = {name: _column(name, packed[name]) for name in COLUMNS}
         count = len(arrays["kind"])
-        if not 1 <= count <= MAX_EVENTS or any(len(array) != count for array in arrays.values()):
+        if not 1 <= count <= MAX_EVENTS or {len(array) for array in arrays.values()} != {count}:
             raise OpenSlotError(Code.BATCH_INVALID, f"columns of one length from 1 to {MAX_EVENTS}", where="columns")
         _check_ranges(arrays, tickets)
         return cls(**arrays)
@@ -136,13 +152,31 @@ def batch_digest(tickets: tuple[bytes, ...], packed: Mapping[str, bytes]) -> byt
 
 
 def _column(name: str, data: bytes) -> NDArray[Any]:
-    dtype = np.dtype(COLUMNS[name])
-    if len(data) % dtype.itemsize:
-        raise OpenSlotError(Code.BATCH_INVALID, f"not a whole number of {dtype.str}", where=f"columns/{name}")
-    return np.frombuffer(data, dtype)
+    try:
+        return np.frombuffer(data, DTYPES[name])
+    except ValueError:
+        where = f"columns/{name}"
+        raise OpenSlotError(Code.BATCH_INVALID, f"not a whole number of {COLUMNS[name]}", where=where) from None
 
 
 def _check_ranges(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
+    if not _are_surely_inside(arrays, tickets):
+        _refuse_outside(arrays, tickets)
+    if (arrays["continuous_ms"] > arrays["cumulative_ms"]).any():
+        raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, "longer than cumulative_ms", where="columns/continuous_ms")
+
+
+def _are_surely_inside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> bool:
+    """Return whether no figure is outside its range, with one pass a column; a negative zero is not sure to be."""
+    if np.maximum.reduce(arrays["ticket"]) >= tickets:
+        return False
+    for name, unsigned, ceiling in CEILINGS:
+        if np.maximum.reduce(arrays[name].view(unsigned)) > ceiling:
+            return False
+    return all(np.minimum.reduce(arrays[name]) >= low for name, low in FLOORS)
+
+
+def _refuse_outside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
     for name, (low, high) in {**RANGES, "ticket": (0, tickets - 1)}.items():
         array = arrays[name]
         inside = (array >= low) & (array <= high)  # NaN is outside
@@ -151,5 +185,3 @@ def _check_ranges(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
             raise OpenSlotError(
                 Code.EVENT_OUT_OF_RANGE, f"{array[index]} is not in {low}..{high}", where=f"columns/{name}/{index}"
             )
-    if (arrays["continuous_ms"] > arrays["cumulative_ms"]).any():
-        raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, "longer than cumulative_ms", where="columns/continuous_ms")

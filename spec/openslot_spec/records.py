@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Finite", "Id", "Micros", "Money", "Quaternion", "Record", "Sha256", "TimeMs", "Vec3"]
+__all__ = ["NULL", "Finite", "Id", "Micros", "Money", "Quaternion", "Record", "Sha256", "TimeMs", "Vec3"]
 
 Finite = Annotated[float, Field(ge=-1e9, le=1e9)]
 Vec3 = Annotated[tuple[Finite, Finite, Finite], Field(strict=False)]
@@ -28,6 +28,9 @@ TimeMs = Annotated[int, Field(ge=0, le=2**53)]
 """Milliseconds since 1970-01-01 UTC."""
 
 
+NULL = "null is never written; leave the field out"
+
+
 class Record(BaseModel):
     """A frozen record with strict types and no unknown fields."""
 
@@ -40,7 +43,12 @@ class Record(BaseModel):
         """Return the record in `data`; raises `OpenSlotError(code)` that names the first bad field."""
         null = _find_null(data)
         if null is not None:
-            raise OpenSlotError(code, "null is never written; leave the field out", where=null)
+            raise OpenSlotError(code, NULL, where=null)
+        return cls.read(data, code)
+
+    @classmethod
+    def read(cls, data: object, code: Code = Code.INVALID) -> Self:
+        """Return the record in `data` as `parse` does, where nothing is null anywhere."""
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -57,18 +65,16 @@ class Record(BaseModel):
         return hashlib.sha256(rfc8785.dumps(self.plain())).hexdigest()
 
 
-def _find_null(data: object, where: str = "") -> str | None:
-    match data:
-        case None:
-            return where
-        case dict():
-            items = iter(data.items())
-        case list():
-            items = iter(enumerate(data))
-        case _:
-            return None
-    found = (_find_null(value, f"{where}/{name}" if where else str(name)) for name, value in items)
-    return next((place for place in found if place is not None), None)
+def _find_null(data: object) -> str | None:
+    if data is None:
+        return ""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for name, value in items:
+        if value is None:
+            return str(name)
+        if isinstance(value, dict | list) and (below := _find_null(value)) is not None:
+            return f"{name}/{below}"
+    return None
 
 
 class Money(Record):

@@ -24,6 +24,8 @@ __all__ = ["MAX_PENDING", "InvalidBodyError", "Received", "Role", "Session", "St
 Role = Literal["world", "server"]
 MAX_PENDING = 256
 """Requests without an answer, on one connection, at the most."""
+ANSWERED = frozenset(asked for message in MESSAGES.values() for asked in message.REPLY_TO)
+"""The types of which an answer comes."""
 
 
 class State(Enum):
@@ -85,7 +87,7 @@ class Session:
             raise OpenSlotError(Code.RATE_LIMITED, f"{MAX_PENDING} requests wait for an answer")
         envelope = Envelope(type=body.TYPE, id=self._next_id, re=re, body=body.model_dump(exclude_none=True))
         data = self.codec.encode(envelope)
-        if re is None and any(body.TYPE in message.REPLY_TO for message in MESSAGES.values()):
+        if re is None and body.TYPE in ANSWERED:
             self._pending[envelope.id] = body.TYPE
         self._next_id += 1
         self.state = after
@@ -107,7 +109,7 @@ class Session:
         after = self._after(self.peer, kind)
         self._last_peer_id = envelope.id
         try:
-            body = kind.parse(envelope.body)
+            body = kind.read(envelope.body)  # the codec lets no null in
         except OpenSlotError as error:
             raise InvalidBodyError(error, envelope.id) from None
         self._answer(kind, envelope.re)

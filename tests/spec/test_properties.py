@@ -1,12 +1,14 @@
+from math import inf, nan
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from openslot_spec.codec import JSON, MSGPACK, Codec
 from openslot_spec.errors import SENTENCES, Code, OpenSlotError
-from openslot_spec.exposures import COLUMNS, ExposureColumns
+from openslot_spec.exposures import COLUMNS, RANGES, ExposureColumns
 from openslot_spec.ids import id_time_ms, make_id
 from openslot_spec.limits import MAX_FRAME_BYTES, Limits
 from openslot_spec.messages import Bye, Envelope, ExposuresPut, Hello, Message, PlacementsGet, Welcome
@@ -108,6 +110,34 @@ def test_columns_come_back_as_they_were_packed() -> None:
     assert again.pack() == columns.pack()
     body = ExposuresPut(batch=bytes(16), tickets=(b"t", b"u"), columns=columns.pack())
     assert ExposuresPut.parse(body.model_dump()) == body
+
+
+def near(name: str) -> st.SearchStrategy[float]:
+    low, high = RANGES.get(name, (0, 2**16 - 1))
+    if not COLUMNS[name].startswith("<f"):
+        limits = np.iinfo(COLUMNS[name])
+        edges = {low - 1, low, high, high + 1, limits.min, limits.max}
+        return st.sampled_from(sorted(edge for edge in edges if limits.min <= edge <= limits.max))
+    return st.sampled_from(
+        [low, -0.0, high, np.nextafter(np.float32(high), np.float32(np.inf)), -1e-45, nan, inf, -inf]
+    )
+
+
+@given(data=st.data(), count=st.integers(1, 3), name=st.sampled_from(sorted(RANGES)))
+def test_columns_are_refused_for_exactly_the_figures_outside_their_ranges(
+    data: st.DataObject, count: int, name: str
+) -> None:
+    good = {"kind": 1, "cumulative_ms": RANGES["cumulative_ms"][1]}
+    columns = ExposureColumns.build({each: [good.get(each, 0)] * count for each in COLUMNS}).pack()
+    values = np.array(data.draw(st.lists(near(name), min_size=count, max_size=count)), COLUMNS[name])
+    low, high = RANGES[name]
+    outside = [not low <= value <= high for value in values.tolist()]
+    try:
+        ExposureColumns.unpack(columns | {name: values.tobytes()}, tickets=1)
+    except OpenSlotError as error:
+        assert (error.code, error.where) == (Code.EVENT_OUT_OF_RANGE, f"columns/{name}/{outside.index(True)}")
+    else:
+        assert not any(outside)
 
 
 def test_every_code_has_a_sentence() -> None:
