@@ -14,7 +14,10 @@ from openslot_demo.run import Options, demo
 from openslot_demo.show import Progress, print_report
 from openslot_spec.errors import OpenSlotError, exit_code
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+
+@app.command()
 def main(
     seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long the walkers walk.")] = 30.0,
     scene: Annotated[Path | None, typer.Option(help="A .glb scene with slots, in place of the three worlds.")] = None,
@@ -43,7 +46,7 @@ def main(
 
 if __name__ == "__main__":
     try:
-        typer.run(main)
+        app(prog_name="openslot demo")
     except OpenSlotError as error:
         sys.stderr.write(f"openslot: {error}\n")
         sys.exit(exit_code(error.code))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_ledger_verify_says_yes_and_after_one_changed_digit_no_and_where(databas
 
 
 def test_keys_are_shown_once_and_kept_as_digests(database: Path, run: Run) -> None:
-    key = run("keys", "add", "--role", "world", "--account", "arcade", "--database", database).stdout.strip()
+    key = run("keys", "add", "world", "arcade", "--database", database).stdout.strip()
     assert key.startswith("ok_world_")
     listed = json.loads(run("keys", "list", "--database", database, "--json").stdout)
     assert ("world", "arcade") in [(one["role"], one["account"]) for one in listed]
@@ -100,9 +101,13 @@ def test_keys_are_shown_once_and_kept_as_digests(database: Path, run: Run) -> No
 
 
 def test_a_key_for_an_account_with_no_possible_name_is_refused(database: Path, run: Run) -> None:
-    refused = run("keys", "add", "--role", "world", "--account", "no spaces", "--database", database)
+    refused = run("keys", "add", "world", "no spaces", "--database", database)
     assert refused.returncode == 1
     assert "account" in refused.stderr
+
+
+def test_the_command_says_its_version(run: Run) -> None:
+    assert run("--version").stdout == f"openslot {version('openslot')}\n"
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("add")
 def add(
-    role: Annotated[Role, typer.Option(help="What the key may do.")],
-    account: Annotated[str, typer.Option(help="The world's name, the advertiser's id, or `operator`.")],
+    role: Annotated[Role, typer.Argument(help="What the key may do.")],
+    account: Annotated[str, typer.Argument(help="The world's name, the advertiser's id, or `operator`.")],
     database: Database,
     *,
     as_json: AsJson = False,

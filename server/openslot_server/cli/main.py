@@ -7,6 +7,8 @@ Exit codes: 0 done · 1 the answer is no, or a check failed · 2 the input could
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version as installed
+from typing import Annotated
 
 import typer
 
@@ -22,6 +24,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001  the command line calls it
+    if asked:
+        typer.echo(f"openslot {installed('openslot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Take what may stand before a command."""
+
+
 app.command("demo", context_settings=demo.PASS_ON, add_help_option=False)(demo.demo)
 app.add_typer(scene.app, name="scene")
 app.add_typer(creative.app, name="creative")
@@ -39,7 +59,7 @@ def main() -> None:
     if not WITHOUT_SERVER.intersection(sys.argv[1:2]):
         _add_server_commands()
     try:
-        app()
+        app(prog_name="openslot")
     except OpenSlotError as error:
         sys.stderr.write(f"openslot: {error}\n")
         sys.exit(exit_code(error.code))
