@@ -86,8 +86,8 @@ class Code(StrEnum):
 
 
 SENTENCES: dict[Code, str] = {
-    Code.FRAME_TOO_LARGE: "The message is larger than the limit announced in `welcome`; split it.",
-    Code.MALFORMED: "The bytes are not one strict msgpack or JSON envelope; the connection is closed.",
+    Code.FRAME_TOO_LARGE: "The message is larger than the limit, on the socket the one in `welcome`; split it.",
+    Code.MALFORMED: "The bytes are not strict msgpack or JSON as asked for; a socket is closed after them.",
     Code.INVALID: "The message does not fit its schema; the error names the field.",
     Code.UNEXPECTED: "This message may not be sent in this state or by this role.",
     Code.UNSUPPORTED_VERSION: "No common protocol version; the error lists the ones spoken here.",
@@ -139,8 +139,8 @@ SENTENCES: dict[Code, str] = {
     Code.SPOOL_FULL: "The spool reached its size limit; further events are counted as dropped and said so.",
     Code.SPOOL_DAMAGED: "The spool's end could not be read; whole batches before it are kept.",
     Code.PORT_IN_USE: "The port is taken; choose another with --port, or 0 for any.",
-    Code.SERVER_AWAY: "The server does not answer; events are kept in the spool until it does.",
-    Code.STORAGE_FAILED: "The store could not make a change durable; nothing was acknowledged.",
+    Code.SERVER_AWAY: "The server does not answer; check the address. A world's events wait in its spool.",
+    Code.STORAGE_FAILED: "The store cannot be opened or written; what was not acknowledged was not done.",
     Code.CONFIG_INVALID: "The configuration is not valid; the error names the setting.",
     Code.FILE_NOT_FOUND: "The file does not exist or cannot be read.",
     Code.FILE_INVALID: "The file is not what this command reads.",

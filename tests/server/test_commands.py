@@ -116,7 +116,7 @@ def test_the_command_says_its_version(run: Run) -> None:
         (["report", "--database", "nowhere.sqlite3"], 2, "run.file_not_found"),
         (["report"], 2, "--database or --server"),
         (["report", "--server", "http://127.0.0.1:9"], 3, "run.server_away"),
-        (["ledger", "verify", "--database", __file__], 3, "run.storage_failed"),
+        (["ledger", "verify", "--database", __file__], 2, "run.file_invalid"),
         (["serve", "--config", "nowhere.toml"], 2, "run.file_not_found"),
         (["serve", "--port", "123456"], 2, "run.config_invalid at port"),
     ],

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from openslot_server.storage.sqlite import SqliteStore, exclusive
+from openslot_server.storage.sqlite import SqliteStore, exclusive, reading
 from openslot_server.storage.store import ROWS, KeyRow, LedgerRow, SessionRow, SomeRow
 from openslot_spec.errors import Code, OpenSlotError
 
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"not a database, by far not one" * 40)
     with pytest.raises(OpenSlotError) as refused:
         SqliteStore(path)
-    assert refused.value.code is Code.STORAGE_FAILED
+    assert refused.value.code is Code.FILE_INVALID
 
 
 def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:
@@ -165,3 +165,12 @@ def _acknowledged_until_killed(path: Path, seed: int, lines: int) -> list[int]:
         child.kill()
         heard += child.stdout.readlines()
     return [int(line) for line in heard if line.endswith("\n")]
+
+
+def test_a_database_of_another_program_is_not_read_as_ours(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE songs (name TEXT)")
+    connection.close()
+    with pytest.raises(OpenSlotError) as refused, reading(path):
+        pass
+    assert refused.value.code is Code.FILE_INVALID

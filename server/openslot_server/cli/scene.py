@@ -66,7 +66,7 @@ def add_slot(
     if as_json:
         print_json({"slot": added, "output": str(output), "bytes": len(data)})
     else:
-        typer.echo(f"{output}: slot {slot_id} added, {size} m at {at}, facing {facing}")
+        typer.echo(f"{output}: slot {slot_id} added, {size.replace(',', ' × ')} m at {at}, facing {facing}")
 
 
 @app.command("embed")

@@ -67,7 +67,7 @@ def status_of(code: Code) -> int:
 
 def refusal(error: OpenSlotError, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer that carries `error`."""
-    case = f"{error.detail}. " if error.detail else ""
+    case = f"{error.detail.rstrip('.')}. " if error.detail else ""
     detail = ErrorDetail(
         code=error.code.value,
         message=case + SENTENCES[error.code],

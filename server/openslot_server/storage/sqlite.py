@@ -39,7 +39,8 @@ class SqliteStore:
     """A `Store` in one file; `connection` lets tests script a disk that fails.
 
     Raises:
-        OpenSlotError: `STORAGE_FAILED` if the file is not a database, is of a newer version, or cannot be opened.
+        OpenSlotError: `FILE_INVALID` if it is not a database, `STORAGE_FAILED` if it is of a newer version or cannot be
+            opened.
     """
 
     def __init__(self, path: Path, *, connection: type[sqlite3.Connection] = sqlite3.Connection) -> None:
@@ -52,7 +53,7 @@ class SqliteStore:
             )
             _prepare(self._connection)
         except sqlite3.Error as error:
-            raise OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(path)) from None
+            raise _refusal(error, path) from None
         self._writer = threading.Thread(target=self._write_all, name="openslot-store", daemon=True)
         self._writer.start()
 
@@ -125,7 +126,7 @@ def reading(path: Path) -> Iterator[Reader]:
     """Read a database as it is at this moment, whether a server runs on it or not.
 
     Raises:
-        OpenSlotError: `FILE_NOT_FOUND`, or `STORAGE_FAILED` if it is not an OpenSlot database.
+        OpenSlotError: `FILE_NOT_FOUND`, `FILE_INVALID` if it is not an OpenSlot database, or `STORAGE_FAILED`.
     """
     if not path.is_file():
         raise OpenSlotError(Code.FILE_NOT_FOUND, "no such database", where=str(path))
@@ -136,7 +137,7 @@ def reading(path: Path) -> Iterator[Reader]:
             connection.execute("SELECT * FROM ledger_head").fetchall()  # a read fixes the moment
             yield _Snapshot(connection)
     except sqlite3.Error as error:
-        raise OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(path)) from None
+        raise _refusal(error, path) from None
 
 
 @contextmanager
@@ -155,6 +156,13 @@ def exclusive(path: Path) -> Iterator[None]:
         raise OpenSlotError(Code.STORAGE_FAILED, "another server runs on this database", where=str(path)) from None
     except OSError as error:
         raise OpenSlotError(Code.STORAGE_FAILED, error.strerror or "cannot be locked", where=str(lock)) from None
+
+
+def _refusal(error: sqlite3.Error, path: Path) -> OpenSlotError:
+    cause = getattr(error, "sqlite_errorcode", None)  # none where it is ours
+    if cause in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # no such table, no such column
+        return OpenSlotError(Code.FILE_INVALID, f"not an OpenSlot database ({error})", where=str(path))
+    return OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(path))
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
