@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -328,12 +329,34 @@ async def test_half_a_request_head_is_cut_after_the_deadline(served: Live, monke
         writer.close()
 
 
-async def test_a_client_without_a_subprotocol_is_not_let_in(served: Live) -> None:
+async def test_a_request_head_without_an_end_is_cut(served: Live) -> None:
+    host, port = served.address.removeprefix("http://").split(":")
+    for sent in (b"GET /healthz HTTP/1.1\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /"):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                for _ in range(1_000):
+                    writer.write(b"x" * 65_536)
+                    await writer.drain()
+                pytest.fail("64 MiB of one head were taken")
+        writer.close()
+
+
+async def test_a_large_body_is_no_large_head(served: Live) -> None:
+    async with httpx2.AsyncClient(base_url=served.address) as client:
+        for _ in range(3):  # on one connection
+            answer = await client.post("/v1/worlds", content=b"x" * 200_000, headers={"Authorization": "Bearer ok_no"})
+            assert answer.status_code == 401
+
+
+async def test_a_client_without_a_subprotocol_is_not_let_in(served: Live, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with connect(served.address.replace("http:", "ws:") + "/v1/socket"):
             pass
     assert refused.value.response.status_code == 422
     assert b"openslot.v1+msgpack" in (refused.value.response.body or b"")
+    assert not caplog.records  # it is the client's fault
 
 
 async def test_the_figures_for_the_operator_count_what_happened(served: Live) -> None:
