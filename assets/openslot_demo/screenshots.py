@@ -16,13 +16,14 @@ from openslot_demo.page.screenshots import Shot, browser, take
 from openslot_demo.web import bound
 
 START_S = 60.0
-WALK_S = 14.0
+WALK_S = 40.0
 """Long enough for every state of a slot to show."""
+AGREED = "#agreement[data-state='agreed']"
 SHOTS = {
-    "plaza": Shot("plaza", settle_ms=300),
-    "gallery": Shot("gallery", dark=True),
-    "arcade": Shot("arcade", dark=True),
-    "phone": Shot("gallery", size=(420, 900)),
+    "plaza": Shot("plaza", settle_ms=300, once=AGREED),
+    "gallery": Shot("gallery", dark=True, once=AGREED),
+    "arcade": Shot("arcade", dark=True, once=AGREED),
+    "phone": Shot("gallery", size=(420, 900), once=AGREED),
 }
 
 
@@ -32,7 +33,6 @@ def main() -> None:
     with _demo() as url, browser() as chromium:
         time.sleep(WALK_S)
         for name, shot in SHOTS.items():
-            _wait(f"{url}state", lambda state: bool(state["agreement"]["agree"]))
             path = take(url, folder / f"{name}.png", shot, chromium=chromium)
             sys.stdout.write(f"{path}: {path.stat().st_size >> 10} KiB\n")
 

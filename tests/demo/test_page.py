@@ -112,7 +112,9 @@ def test_equal_counts_are_said_to_be_equal(stage: Stage) -> None:
 def test_counts_on_their_way_are_said_to_be_on_their_way(stage: Stage) -> None:
     stage.state["agreement"] = {"sdk_viewable": 121, "ledger_viewable": 118, "agree": False}
     stage.shows("#agreement .verdict", "3 on their way")
-    assert stage.text("#agreement .pair").split() == ["121", "≠", "118"]
+    assert stage.text("#agreement .pair").split() == ["121", "→", "118"]
+    stage.state["agreement"] = {"sdk_viewable": 118, "ledger_viewable": 121, "agree": False}
+    stage.shows("#agreement .verdict", "≠")
 
 
 def test_a_server_that_is_away_is_said_to_be_away(stage: Stage) -> None:

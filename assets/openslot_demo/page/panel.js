@@ -64,13 +64,17 @@ export function showTotals({ viewable = 0, rendered = 0, ...others }) {
 
 export function showAgreement({ sdk_viewable, ledger_viewable, agree }) {
   const box = byId("agreement");
-  box.dataset.agree = String(agree);
   const onTheWay = sdk_viewable - ledger_viewable;
-  const apart = onTheWay > 0 ? `${whole.format(onTheWay)} on their way to the ledger` : "SDK count ≠ ledger count";
-  write(box.querySelector(".verdict"), agree ? "SDK count = ledger count" : apart);
+  const [state, verdict, sign] = agree
+    ? ["agreed", "SDK count = ledger count", "="]
+    : onTheWay > 0
+      ? ["under-way", `${whole.format(onTheWay)} on their way to the ledger`, "→"]
+      : ["apart", "SDK count ≠ ledger count", "≠"];
+  box.dataset.state = state;
+  write(box.querySelector(".verdict"), verdict);
   write(box.querySelector("[data-of=sdk]"), whole.format(sdk_viewable));
   write(box.querySelector("[data-of=ledger]"), whole.format(ledger_viewable));
-  write(box.querySelector("[data-of=sign]"), agree ? "=" : "≠");
+  write(box.querySelector("[data-of=sign]"), sign);
 }
 
 export function showFunnel(funnel) {

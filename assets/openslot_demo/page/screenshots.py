@@ -35,7 +35,8 @@ _MOST_BYTES = 300_000
 class Shot:
     """How a picture is taken: which world, how large, in which colours, how long the page runs before it.
 
-    With `slot` the view goes to that slot; `ratio` is the canvas's pixels per page pixel.
+    With `slot` the view goes to that slot, with `once` the picture waits for that selector; `ratio` is
+    the canvas's pixels per page pixel.
     """
 
     world: str = "plaza"
@@ -43,6 +44,7 @@ class Shot:
     dark: bool = False
     settle_ms: int = 1500
     slot: str | None = None
+    once: str | None = None
     ratio: float = 1.0
 
 
@@ -80,6 +82,8 @@ def take(url: str, out_png: Path, shot: Shot | None = None, *, chromium: Browser
     if shot.slot is not None:
         page.click(f"tr[data-slot='{shot.slot}'] button")
     page.wait_for_timeout(shot.settle_ms)
+    if shot.once is not None:
+        page.wait_for_selector(shot.once, timeout=_READY_MS)
     out_png.parent.mkdir(parents=True, exist_ok=True)
     out_png.write_bytes(_small(page.screenshot()))
     page.close()
