@@ -1,12 +1,14 @@
 """A tree of boxes over triangles, built level by level with whole-array steps.
 
-nodes lie level by level, root first; an inner node's children are first and first + 1, its count is 0
+nodes lie level by level, root first; all leaves are on the last level, so node i has the children 2 i + 1 and 2 i + 2
+an inner node's first is its first child, its count is 0
 a leaf holds the triangles order[first] .. order[first + count − 1]
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ Ints = NDArray[np.int64]
 LEAF = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Bvh:
     """n nodes over m triangles: boxes `low`, `high` (n, 3), `first`, `count` (n,), `order` (m,), `level` starts."""
 
@@ -29,6 +31,11 @@ class Bvh:
     count: Ints
     order: Ints
     level: Ints
+
+    @cached_property
+    def boxes(self) -> Floats:
+        """Return (n, 7): each box's middle, half its extents, and 1, for planes to be asked in one product."""
+        return np.concatenate([(self.low + self.high) / 2, (self.high - self.low) / 2, np.ones((len(self.low), 1))], 1)
 
     def refitted(self, triangles: Floats) -> Bvh:
         """Return the tree of the same shape over the same `triangles` (m, 3, 3) after they moved."""

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 _SINGULAR = 1e-12
 _LARGEST = 1e12
+_LAST_ROW = np.array([0.0, 0.0, 0.0, 1.0])
+_DEPTH_ROW = np.array([False, False, True, False])  # of x, y, z, w: the one that the eye does not send to 0
 
 
 class Depth(IntEnum):
@@ -31,6 +33,9 @@ class Depth(IntEnum):
     MINUS_ONE_TO_ONE = 0
     ZERO_TO_ONE = 1
     REVERSED_ZERO_TO_ONE = 2
+
+
+_SYMMETRIC, _REVERSED = int(Depth.MINUS_ONE_TO_ONE), int(Depth.REVERSED_ZERO_TO_ONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,10 @@ class Cameras:
         view = _finite(camera_from_world, (count, 4, 4), "camera_from_world")
         projection = _finite(clip_from_camera, (count, 4, 4), "clip_from_camera")
         viewport = _finite(viewport_px, (count, 2), "viewport_px")
-        _refuse(np.any(view[:, 3] != (0, 0, 0, 1), axis=1), "camera_from_world", "last row is not 0 0 0 1")
+        _refuse(np.logical_or.reduce(view[:, 3] != _LAST_ROW, axis=1), "camera_from_world", "last row is not 0 0 0 1")
         _refuse(_singular(view[:, :3, :3]), "camera_from_world", "singular")
         _refuse(_singular(projection), "clip_from_camera", "singular")
-        _refuse(np.any(viewport <= 0, axis=1), "viewport_px", "not positive")
+        _refuse(np.logical_or.reduce(viewport <= 0, axis=1), "viewport_px", "not positive")
         object.__setattr__(self, "camera_from_world", view)
         object.__setattr__(self, "clip_from_camera", projection)
         object.__setattr__(self, "viewport_px", viewport)
@@ -165,7 +170,7 @@ class Cameras:
         camera_from_eye[:, :3, 3] = eye_camera
         clip_from_eye = self.clip_from_camera @ camera_from_eye
         # the eye maps to x = y = w = 0 by its definition; rounding must not say otherwise
-        clip_from_eye[np.ix_(~orthographic, [0, 1, 3], [3])] = 0.0
+        clip_from_eye[:, :, 3] *= orthographic[:, None] | _DEPTH_ROW
         planes = _planes(clip_from_eye, self.depth)
         return _Derived(eye, _toward(clip_from_eye, planes, orthographic), orthographic, clip_from_eye, planes)
 
@@ -190,24 +195,27 @@ def rotation_matrix(quaternion: Floats) -> Floats:
 
 
 def _planes(clip_from_eye: Floats, depth: NDArray[np.uint8]) -> Floats:
-    x, y, z, w = (clip_from_eye[:, row] for row in range(4))
-    zero = np.zeros_like(w)
-    lowest = np.where((depth == Depth.MINUS_ONE_TO_ONE)[:, None], -w, zero)
-    low, high = z - lowest, w - z
-    reverse = (depth == Depth.REVERSED_ZERO_TO_ONE)[:, None]
-    near, far = np.where(reverse, high, low), np.where(reverse, low, high)
-    planes = np.stack([near, far, w + x, w - x, w + y, w - y], axis=1)
-    gradient = np.linalg.norm(planes[..., :3], axis=-1, keepdims=True)
-    constant = np.abs(planes[..., 3:])
+    z, w = clip_from_eye[:, 2], clip_from_eye[:, 3]
+    low, high = np.where((depth == _SYMMETRIC)[:, None], w + z, z), w - z
+    reverse = (depth == _REVERSED)[:, None]
+    planes = np.empty((len(depth), 6, 4))
+    planes[:, 0], planes[:, 1] = np.where(reverse, high, low), np.where(reverse, low, high)
+    across = clip_from_eye[:, :2]
+    np.add(w[:, None], across, out=planes[:, 2::2])
+    np.subtract(w[:, None], across, out=planes[:, 3::2])
+    gradient = np.sqrt(np.einsum("vpk,vpk->vp", planes[..., :3], planes[..., :3]))
+    constant = np.abs(planes[..., 3])
     # a far plane at infinity has no gradient: it stays the constant that is always inside
-    return np.asarray(planes / np.where(gradient > _SINGULAR * constant, gradient, np.maximum(constant, 1e-300)))
+    planes /= np.where(gradient > _SINGULAR * constant, gradient, np.maximum(constant, 1e-300))[..., None]
+    return planes
 
 
 def _toward(clip_from_eye: Floats, planes: Floats, orthographic: NDArray[np.bool_]) -> Floats:
     ahead = clip_from_eye[:, 3, :3].copy()
-    across = np.cross(clip_from_eye[:, 0, :3], clip_from_eye[:, 1, :3])
-    deeper = np.sign(np.sum(across * planes[:, 0, :3], axis=1, keepdims=True))
-    ahead[orthographic] = (across * deeper)[orthographic]
+    if orthographic.any():
+        across = np.cross(clip_from_eye[orthographic, 0, :3], clip_from_eye[orthographic, 1, :3])
+        deeper = np.sign(np.sum(across * planes[orthographic, 0, :3], axis=1, keepdims=True))
+        ahead[orthographic] = across * deeper
     return np.asarray(-ahead / np.linalg.norm(ahead, axis=1, keepdims=True))
 
 
@@ -246,22 +254,23 @@ def _perspective(fov_y_deg: float, viewport_px: tuple[float, float], near: float
 
 def _singular(matrices: Floats) -> NDArray[np.bool_]:
     """Return which matrices have no inverse worth the name, whatever the lengths of their rows."""
-    squares = np.einsum("nij,nij->ni", matrices, matrices).prod(axis=1)
+    squares = np.multiply.reduce(np.einsum("nij,nij->ni", matrices, matrices), axis=1)
     return np.asarray(~(np.linalg.det(matrices) ** 2 > _SINGULAR**2 * squares))
 
 
 def _depths(values: ArrayLike, count: int) -> NDArray[np.uint8]:
     depths = np.asarray(values)
-    if not np.issubdtype(depths.dtype, np.integer) or depths.shape not in {(), (count,)}:
+    if depths.dtype.kind not in "iu" or depths.shape not in {(), (count,)}:
         raise OpenSlotError(Code.CAMERA_INVALID, f"{depths.dtype} {depths.shape}", where="depth")
-    depths = np.broadcast_to(depths, (count,))
-    _refuse((depths < 0) | (depths > Depth.REVERSED_ZERO_TO_ONE), "depth", "not a known depth range")
-    return depths.astype(np.uint8)
+    unknown = (depths < 0) | (depths > _REVERSED)
+    if unknown.any():
+        _refuse(np.broadcast_to(unknown, (count,)), "depth", "not a known depth range")
+    return np.full(count, depths, np.uint8)
 
 
 def _finite(values: ArrayLike, shape: tuple[int, ...], where: str) -> Floats:
     try:
-        array = np.asarray(values, np.float64)
+        array = np.array(values, np.float64)
     except (TypeError, ValueError):
         raise OpenSlotError(Code.CAMERA_INVALID, "not numbers", where=where) from None
     if array.shape != shape:
@@ -269,7 +278,7 @@ def _finite(values: ArrayLike, shape: tuple[int, ...], where: str) -> Floats:
     if not np.abs(array).max(initial=0) <= _LARGEST:
         bad = ~(np.abs(array) <= _LARGEST)
         _refuse(np.atleast_1d(np.any(bad.reshape(len(bad), -1), axis=1)), where, "not finite")
-    return array.copy()
+    return array
 
 
 def _stacked(values: Sequence[ArrayLike], shape: tuple[int, ...], where: str) -> Floats:

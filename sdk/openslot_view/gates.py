@@ -70,8 +70,11 @@ def facing(cameras: Cameras, surfaces: Surfaces) -> Facing:
         np.sqrt(squared, out=squared)
         np.divide(along, squared, out=sight[rows])
     screen = cameras.toward @ normal
-    sight[cameras.orthographic] = screen[cameras.orthographic]
-    return Facing(np.clip(sight, -1.0, 1.0, out=sight), np.clip(screen, -1.0, 1.0, out=screen))
+    if cameras.orthographic.any():
+        sight[cameras.orthographic] = screen[cameras.orthographic]
+    for cosine in (sight, screen):
+        np.minimum(np.maximum(cosine, -1.0, out=cosine), 1.0, out=cosine)
+    return Facing(sight, screen)
 
 
 def in_view(cameras: Cameras, surfaces: Surfaces) -> Bools:

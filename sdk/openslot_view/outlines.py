@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _TOGETHER = 4096  # pairs at once: what they need stays in the cache
+_SCREEN = np.array([0, 1, 3])  # x, y and w of clip space
 _CHART = slice(6, 8)  # columns of a clipped outline: six frustum distances, then u, v
 
 
@@ -45,7 +46,9 @@ class Outlines:
 
 def outlines(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints) -> Outlines:
     """Return the outlines of the pairs (`viewer[i]`, `facet[i]`) that are on screen and not seen edge-on."""
-    cuts = range(0, max(len(viewer), 1), _TOGETHER)
+    if len(viewer) <= _TOGETHER:
+        return _some(cameras, surfaces, viewer, facet)
+    cuts = range(0, len(viewer), _TOGETHER)
     parts = [_some(cameras, surfaces, viewer[at : at + _TOGETHER], facet[at : at + _TOGETHER]) for at in cuts]
     width = max(part.points.shape[1] for part in parts)
     points = [np.pad(part.points, ((0, 0), (0, width - part.points.shape[1]), (0, 0))) for part in parts]
@@ -55,21 +58,25 @@ def outlines(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints) ->
 
 def _some(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints) -> Outlines:
     relative = surfaces.corners[facet] - cameras.eye[viewer][:, None]
-    back = np.where(cameras.orthographic[viewer][:, None], cameras.toward[viewer], -relative[:, 0])
-    height = np.einsum("ij,ij->i", back, surfaces.normal[facet])
     planes = cameras.planes[viewer]
     distances = relative @ planes[:, :, :3].swapaxes(1, 2)
     distances += planes[:, None, :, 3]
     outside = distances < 0
-    kept = np.nonzero(~np.any(np.all(outside, axis=1), axis=1) & (np.abs(height) > 1e-12))[0]
+    beyond = np.logical_or.reduce(np.logical_and.reduce(outside, axis=1), axis=1)
+    kept = np.nonzero(~beyond & ~_edge_on(cameras, surfaces, viewer, facet, relative[:, 0]))[0]
     viewer, facet = viewer[kept], facet[kept]
     points, sides = _clipped(distances[kept], outside[kept], surfaces.outline[facet], surfaces.sides[facet])
-    area = np.where(sides >= 3, signed_area(points, sides), 0.0)
+    area = signed_area(points, sides)
     real = np.nonzero(area > 1e-12)[0]
     viewer, facet, points, sides = viewer[real], facet[real], points[real], sides[real]
     screen = _screen_from_chart(cameras, surfaces, viewer, facet, relative[kept[real], 0])
     shown = np.abs(signed_area(on_screen(screen[:, None], points), sides)) / 4
     return Outlines(viewer, facet, points, sides, screen, area[real], shown)
+
+
+def _edge_on(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints, first: Floats) -> NDArray[np.bool_]:
+    back = np.where(cameras.orthographic[viewer, None], cameras.toward[viewer], -first)
+    return np.asarray(np.abs(np.einsum("ij,ij->i", back, surfaces.normal[facet])) <= 1e-12)
 
 
 def on_screen(screen: Floats, points: Floats) -> Floats:
@@ -81,8 +88,8 @@ def on_screen(screen: Floats, points: Floats) -> Floats:
 
 def _clipped(distances: Floats, outside: NDArray[np.bool_], chart: Floats, sides: Ints) -> tuple[Floats, Ints]:
     """Return points (n, k, 2) and their number; `distances` (n, 4, 6) of the corners from the planes."""
-    crossed = np.any(outside, axis=1)
-    rows = np.nonzero(np.any(crossed, axis=1))[0]
+    crossed = np.logical_or.reduce(outside, axis=1)
+    rows = np.nonzero(np.logical_or.reduce(crossed, axis=1))[0]
     if not rows.size:
         return chart, sides
     crossed = crossed[rows]
@@ -104,8 +111,9 @@ def _clipped(distances: Floats, outside: NDArray[np.bool_], chart: Floats, sides
 
 
 def _screen_from_chart(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints, first: Floats) -> Floats:
-    rows = cameras.clip_from_eye[viewer][:, [0, 1, 3]]
-    columns = np.stack([surfaces.edge_u[facet], surfaces.edge_v[facet], first], axis=2)
+    rows = cameras.clip_from_eye[:, _SCREEN][viewer]
+    columns = np.empty((len(facet), 3, 3))
+    columns[:, :, 0], columns[:, :, 1], columns[:, :, 2] = surfaces.edge_u[facet], surfaces.edge_v[facet], first
     screen = rows[:, :, :3] @ columns
     screen[:, :, 2] += rows[:, :, 3]
     return np.asarray(screen)

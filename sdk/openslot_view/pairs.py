@@ -39,44 +39,45 @@ def look(cameras: Cameras, surfaces: Surfaces, gates: Gates | None, hidden: Call
     why = _why(on_screen, coverage, turned, limits)
     why[sees & ~shown] = WhyNot.BACK_FACING
     asked = (on_screen > 0) & ((why == WhyNot.COUNTED) | (gates is None))
-    pairs = np.nonzero(asked[parts.viewer, surfaces.surface[parts.facet]])[0]
-    taken = hidden(cast(cameras, surfaces, parts.take(pairs)))
-    chart, screen = parts.chart_area.copy(), parts.screen_area.copy()
-    chart[pairs] -= taken.chart
-    screen[pairs] -= taken.screen
-    visible, coverage = scale.sum(chart, screen)
-    obstructed = (visible < limits.visible_fraction_min) | (coverage < limits.coverage_min)
-    why[(why == WhyNot.COUNTED) & obstructed] = WhyNot.OBSTRUCTED
+    visible = on_screen.copy()
+    if asked.any():
+        pairs = np.nonzero(asked.ravel()[scale.pair])[0]
+        taken = hidden(cast(cameras, surfaces, parts.take(pairs)))
+        chart, screen = parts.chart_area.copy(), parts.screen_area.copy()
+        chart[pairs] -= taken.chart
+        screen[pairs] -= taken.screen
+        visible, coverage = scale.sum(chart, screen)
+        obstructed = (visible < limits.visible_fraction_min) | (coverage < limits.coverage_min)
+        why[(why == WhyNot.COUNTED) & obstructed] = WhyNot.OBSTRUCTED
     return Visibility(visible, on_screen, coverage, turned.sight, turned.screen, asked, why)
 
 
 def drawn(cameras: Cameras, surfaces: Surfaces, shown: Bools) -> Outlines:
     """Return the outlines of the facets that are drawn of the pairs `shown` (v, s)."""
     viewer, surface = np.nonzero(shown)
+    if len(surfaces.corners) == len(surfaces):
+        return outlines(cameras, surfaces, viewer, surface)
     number = np.diff(surfaces.start)[surface]
     facet = np.repeat(surfaces.start[:-1][surface], number)
     facet = facet + np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
     viewer, surface = np.repeat(viewer, number), np.repeat(surface, number)
-    curved = surfaces.curved[surface]
-    if curved.any():
-        # of a one-sided curved surface only the facets turned to the viewer are drawn
-        toward = np.where(
-            cameras.orthographic[viewer, None], cameras.toward[viewer], cameras.eye[viewer] - surfaces.corners[facet, 0]
-        )
-        front = np.einsum("ij,ij->i", toward, surfaces.normal[facet]) > 0
-        keep = front | ~curved | surfaces.two_sided[surface]
-        viewer, facet = viewer[keep], facet[keep]
-    return outlines(cameras, surfaces, viewer, facet)
+    # of a one-sided curved surface only the facets turned to the viewer are drawn
+    toward = np.where(
+        cameras.orthographic[viewer, None], cameras.toward[viewer], cameras.eye[viewer] - surfaces.corners[facet, 0]
+    )
+    front = np.einsum("ij,ij->i", toward, surfaces.normal[facet]) > 0
+    keep = front | ~surfaces.curved[surface] | surfaces.two_sided[surface]
+    return outlines(cameras, surfaces, viewer[keep], facet[keep])
 
 
 def _why(on_screen: Floats, coverage: Floats, turned: Facing, limits: Gates) -> NDArray[np.uint8]:
     """Return the first gate that fails without any occluder, or COUNTED."""
     why = np.full(on_screen.shape, WhyNot.COUNTED, np.uint8)
     why[coverage < limits.coverage_min] = WhyNot.TOO_SMALL
-    rows = np.nonzero(on_screen)
-    angles = [np.degrees(np.arccos(np.abs(cosine[rows]))) for cosine in (turned.sight, turned.screen)]
-    oblique = np.zeros(on_screen.shape, np.bool_)
-    oblique[rows] = ~limits.angle_passes(*angles)
+    oblique = on_screen > 0
+    cosine = (turned.screen if limits.angle_basis == "screen" else turned.sight)[oblique]
+    angle = np.degrees(np.arccos(np.abs(cosine)))
+    oblique[oblique] = ~limits.angle_passes(angle, angle)
     why[oblique] = WhyNot.TOO_OBLIQUE
     why[on_screen < limits.visible_fraction_min] = WhyNot.CLIPPED
     why[on_screen == 0] = WhyNot.VIEWPORT
@@ -93,16 +94,14 @@ class _Scale:
 
     @classmethod
     def of(cls, parts: Outlines, surfaces: Surfaces, shape: tuple[int, ...]) -> _Scale:
-        surface = surfaces.surface[parts.facet]
-        # the chart's unit square is the parallelogram of its edges
-        unit = np.linalg.norm(np.cross(surfaces.edge_u[parts.facet], surfaces.edge_v[parts.facet]), axis=1)
-        return cls(parts.viewer * shape[1] + surface, unit / surfaces.total_area[surface], shape)
+        pair = parts.viewer * shape[1] + surfaces.surface[parts.facet]
+        return cls(pair, surfaces.chart_share[parts.facet], shape)
 
     def sum(self, chart: Floats, screen: Floats) -> tuple[Floats, Floats]:
         size = self.shape[0] * self.shape[1]
         fraction = summed(self.pair, chart * self.share, size)
         fraction[fraction < _EXACT] = 0.0
         fraction[fraction > 1 - _EXACT] = 1.0
-        coverage = np.clip(summed(self.pair, screen, size), 0.0, 1.0)
+        coverage = np.minimum(np.maximum(summed(self.pair, screen, size), 0.0), 1.0)
         coverage[fraction == 0] = 0.0
         return fraction.reshape(self.shape), coverage.reshape(self.shape)

@@ -33,9 +33,8 @@ class Polygons:
 
     def put(self, rows: Ints, other: Polygons) -> Polygons:
         """Return these polygons with `rows` replaced by `other`, wider where it must be."""
-        width = max(self.values.shape[1], other.values.shape[1])
-        wide, narrow = _widened(self, width), _widened(other, width)
-        wide.values[rows], wide.edges[rows], wide.counts[rows] = narrow.values, narrow.edges, narrow.counts
+        wide, width = _widened(self, other.values.shape[1]), other.values.shape[1]
+        wide.values[rows, :width], wide.edges[rows, :width], wide.counts[rows] = other.values, other.edges, other.counts
         return wide
 
 
@@ -45,26 +44,25 @@ def clip(polygons: Polygons, distance: Floats, label: int) -> Polygons:
     Sutherland and Hodgman 1974, all rows at once. Polygons wholly outside come back with count 0.
     """
     values, edges, counts = polygons.values, polygons.edges, polygons.counts
-    here = distance
     after = following(counts, values.shape[1])
-    there = np.take_along_axis(here, after, axis=1)
+    within = distance >= 0
+    row = np.arange(len(values))[:, None]
     real = np.arange(values.shape[1]) < counts[:, None]
-    inside = (here >= 0) & real
-    crossing = ((here >= 0) != (there >= 0)) & real
+    inside, crossing = within & real, (within != within[row, after]) & real
     emitted = inside.astype(np.int64) + crossing
-    place = np.cumsum(emitted, axis=1) - emitted
-    total = emitted.sum(axis=1)
+    end = emitted.cumsum(axis=1)
+    total, place = end[:, -1].copy(), end - emitted
     shape = (len(values), max(3, int(total.max(initial=0))))
     out, out_edges = np.zeros((*shape, values.shape[2])), np.full(shape, -1, np.int64)
-    row, vertex = np.nonzero(inside)
-    out[row, place[row, vertex]] = values[row, vertex]
-    out_edges[row, place[row, vertex]] = edges[row, vertex]
-    row, vertex = np.nonzero(crossing)
-    at = place[row, vertex] + inside[row, vertex]
-    begin, end = values[row, vertex], values[row, after[row, vertex]]
-    share = here[row, vertex] / (here[row, vertex] - there[row, vertex])
-    out[row, at] = begin + (end - begin) * share[:, None]
-    out_edges[row, at] = np.where(here[row, vertex] >= 0, label, edges[row, vertex])
+    kept = inside.nonzero()
+    out[kept[0], place[kept]], out_edges[kept[0], place[kept]] = values[kept], edges[kept]
+    cut = crossing.nonzero()
+    beyond = cut[0], after[cut]
+    here, begin, leaving = distance[cut], values[cut], inside[cut]
+    share = here / (here - distance[beyond])
+    at = cut[0], place[cut] + leaving
+    out[at] = begin + (values[beyond] - begin) * share[:, None]
+    out_edges[at] = np.where(leaving, label, edges[cut])
     return Polygons(out, out_edges, total)
 
 
@@ -75,18 +73,16 @@ def following(counts: Ints, width: int) -> Ints:
 
 
 def signed_area(points: Floats, counts: Ints) -> Floats:
-    """Return (n,) areas of `points` (n, k, 2), positive when counter-clockwise."""
-    after = following(counts, points.shape[1])
-    x, y = points[..., 0], points[..., 1]
-    cross = x * np.take_along_axis(y, after, axis=1) - y * np.take_along_axis(x, after, axis=1)
-    real = np.arange(points.shape[1]) < counts[:, None]
+    """Return (n,) areas of `points` (n, k, 2), positive when counter-clockwise, as fans about their first vertices."""
+    x, y = points[:, 1:, 0] - points[:, :1, 0], points[:, 1:, 1] - points[:, :1, 1]
+    cross = x[:, :-1] * y[:, 1:] - x[:, 1:] * y[:, :-1]
+    real = np.arange(2, points.shape[1]) < counts[:, None]
     return np.asarray(np.where(real, cross, 0.0).sum(axis=1) / 2)
 
 
 def _widened(polygons: Polygons, width: int) -> Polygons:
-    missing = width - polygons.values.shape[1]
-    return Polygons(
-        np.pad(polygons.values, ((0, 0), (0, missing), (0, 0))),
-        np.pad(polygons.edges, ((0, 0), (0, missing)), constant_values=-1),
-        polygons.counts.copy(),
-    )
+    """Return a copy with room for `width` vertices at least."""
+    count, have, columns = polygons.values.shape
+    values, edges = np.zeros((count, max(have, width), columns)), np.full((count, max(have, width)), -1, np.int64)
+    values[:, :have], edges[:, :have] = polygons.values, polygons.edges
+    return Polygons(values, edges, polygons.counts.copy())

@@ -25,6 +25,8 @@ Bools = NDArray[np.bool_]
 _W, _HEIGHT, _NEAR = 2, 3, 4
 _CUT = 3  # ids 0, 1, 2 are the triangle's own edges
 _SLIVER = 1e-11
+_DOWN = 3  # levels of the tree at a step: eight boxes cost less than three steps
+_FEW = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,23 +98,28 @@ def _met(beams: Beams, triangles: TriangleSet) -> tuple[Ints, Ints]:
     constant = forms[..., 3] - np.einsum("nkd,nd->nk", forms[..., :3], beams.eye)
     planes = np.concatenate([forms[..., :3], np.abs(forms[..., :3]), constant[..., None]], axis=2)
     planes = np.ascontiguousarray(planes.transpose(1, 0, 2))
-    boxes = np.concatenate(
-        [(tree.low + tree.high) / 2, (tree.high - tree.low) / 2, np.ones((len(tree.low), 1))], axis=1
-    )
     beam, node = np.arange(len(beams)), np.zeros(len(beams), np.int64)
-    leaves = [(beam[:0], node[:0])]
-    while len(beam):
-        for plane in planes:
-            met = _dot(plane[beam], boxes[node]) >= 0
-            beam, node = beam[met], node[met]
-        leaf = tree.count[node] > 0
-        leaves.append((beam[leaf], node[leaf]))
-        beam, node = np.repeat(beam[~leaf], 2), np.repeat(tree.first[node[~leaf]], 2)
-        node[1::2] += 1
-    beam, node = (np.concatenate(each) for each in zip(*leaves, strict=True))
+    left = len(tree.level) - 2
+    while left:
+        down = min(_DOWN, left)
+        left -= down
+        beam = np.repeat(beam, 1 << down)
+        node = (((node + 1) << down) - 1)[:, None] + np.arange(1 << down)
+        beam, node = _meeting(planes, tree.boxes, beam, node.ravel())
     first, count = tree.first[node], tree.count[node]
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     return np.repeat(beam, count), tree.order[np.repeat(first, count) + within]
+
+
+def _meeting(planes: Floats, boxes: Floats, beam: Ints, node: Ints) -> tuple[Ints, Ints]:
+    """Return the pairs whose boxes have a point inside every plane of `planes` (k, n, 7)."""
+    # few are asked of all planes at once, of many those that the first planes leave
+    step = len(planes) if len(beam) < _FEW else 1
+    for begin in range(0, len(planes), step):
+        some = planes[begin : begin + step, beam]
+        met = (np.einsum("pbk,bk->pb", some, boxes[node]) >= 0).all(axis=0)
+        beam, node = beam[met], node[met]
+    return beam, node
 
 
 def _bodily(beams: Beams, triangles: TriangleSet, beam: Ints, triangle: Ints) -> Bools:
@@ -152,7 +159,7 @@ def _clipped(values: Floats, crossed: Bools, borders: Floats) -> Polygons:
 def _shadows(beam: Ints, triangle: Ints, polygons: Polygons) -> Shadows:
     weight = np.maximum(polygons.values[..., _W], 1e-12)
     points = polygons.values[..., :2] / weight[..., None]
-    area = np.where(polygons.counts >= 3, signed_area(points, polygons.counts), 0.0)
+    area = signed_area(points, polygons.counts)
     kept = np.abs(area) > _SLIVER
     points, edges, counts, area = points[kept], polygons.edges[kept], polygons.counts[kept], area[kept]
     flipped = area < 0

@@ -40,8 +40,9 @@ class Surfaces:
         owner: (s,) id of the surface's own mesh among the occluders, which then does not hide it; −1 for none.
 
     Derived: `outline` (f, 4, 2) corners in the chart, `edge_u`, `edge_v`, `normal` (f, 3), `area` (f,) in m², and per
-    surface `centre` (area-weighted), `facing` (unit), `radius`, `total_area`, `curved`; `own` are the curved ones'
-    triangles, which hide other parts of the same surface; their owner is the surface's index. Raises
+    surface `centre` (area-weighted), `facing` (unit), `radius`, `total_area`, `curved`; `chart_share` (f,) is the part
+    of the whole surface that the chart's unit square is; `own` are the curved ones' triangles, which hide other parts
+    of the same surface; their owner is the surface's index. Raises
     `SLOT_DEGENERATE` that names the surface: no area, not finite, not flat, not convex.
     """
 
@@ -57,6 +58,7 @@ class Surfaces:
     dual_v: Floats = field(init=False, repr=False)
     normal: Floats = field(init=False, repr=False)
     area: Floats = field(init=False, repr=False)
+    chart_share: Floats = field(init=False, repr=False)
     surface: Ints = field(init=False, repr=False)
     centre: Floats = field(init=False, repr=False)
     facing: Floats = field(init=False, repr=False)
@@ -175,7 +177,8 @@ class Surfaces:
         dual_u = np.cross(edge_v, normal) / double_area[:, None]
         dual_v = np.cross(normal, edge_u) / double_area[:, None]
         self._set(outline=outline, edge_u=edge_u, edge_v=edge_v, dual_u=dual_u, dual_v=dual_v)
-        self._set(normal=normal, area=share * double_area)
+        area = share * double_area
+        self._set(normal=normal, area=area, chart_share=double_area / self._sum(area)[self.surface])
 
     def _derive_wholes(self) -> None:
         count = len(self)

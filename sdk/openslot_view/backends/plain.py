@@ -27,6 +27,7 @@ Ints = NDArray[np.int64]
 _TOGETHER = 512  # beams at once: enough to drown the interpreter, few enough for the cache
 _TESTS = 1 << 19  # edge–polygon tests of one union above which it is estimated
 _FIRST = 8  # candidates of a beam that are tried before the others
+_FEW = 256  # candidates of all beams together that are not worth a first try
 _ALL = 1 - 1e-9
 
 
@@ -62,6 +63,8 @@ def in_the_way(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> list[t
 
 def _hidden(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
     sets = in_the_way(beams, surfaces, occluders)
+    if sum(len(those.beam) for _, those in sets) <= _FEW:
+        return _united(beams, sets)
     # most beams that are hidden are so by what looks largest: the rest of them need not be projected
     large = [(each, those.take(_largest(those, len(beams)))) for each, those in sets]
     areas = _united(beams, large)

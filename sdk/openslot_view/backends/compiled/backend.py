@@ -12,7 +12,7 @@ from openslot_spec.exposures import WhyNot
 from openslot_view import pairs
 from openslot_view.backends.compiled.cells import all_cells
 from openslot_view.backends.compiled.collect import HIDDEN, OVERFLOW, total
-from openslot_view.backends.compiled.kernel import ROOM, SEEN, Mesh, Placed, Scene, kernel
+from openslot_view.backends.compiled.kernel import ROOM, SEEN, Mesh, Placed, Scene, flat, kernel
 from openslot_view.backends.compiled.look import look, walk
 from openslot_view.backends.compiled.prepare import beam_rows, gate_row, mesh, placed, shape_rows, surface_rows
 from openslot_view.beams import Beams, quartered
@@ -57,17 +57,17 @@ class CompiledBackend:
         if rows is None:
             rows = self._surfaces[surfaces] = surface_rows(surfaces)
         with self._turn:
-            look(views, rows, self._scene(surfaces, occluders), gate_row(gates)[0], self._room[0], seen)
+            crowded = look(views, rows, flat(self._scene(surfaces, occluders)), gate_row(gates), self._room, seen)
         found = Visibility(
             seen["visible"],
             seen["on_screen"],
             seen["coverage"],
             seen["sight"],
             seen["screen"],
-            seen["measured"] > 0,
-            seen["why"].astype(np.uint8),
+            seen["measured"],
+            seen["why"],
         )
-        for viewer, surface in np.argwhere(found.why == WhyNot.UNMEASURABLE):
+        for viewer, surface in np.argwhere(found.why == WhyNot.UNMEASURABLE) if crowded else ():
             self._in_parts(found, cameras, surfaces, occluders, gates, (int(viewer), int(surface)))
         return found
 

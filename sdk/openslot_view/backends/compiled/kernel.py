@@ -26,8 +26,10 @@ __all__ = [
     "Placed",
     "Record",
     "Scene",
+    "flat",
     "inlined",
     "kernel",
+    "scene_of",
     "woven",
 ]
 
@@ -138,9 +140,10 @@ SEEN = np.dtype(
         ("coverage", np.float64),
         ("sight", np.float64),
         ("screen", np.float64),
-        ("measured", np.int32),
-        ("why", np.int32),
-    ]
+        ("measured", np.bool_),
+        ("why", np.uint8),
+    ],
+    align=True,
 )
 """One pair of `Visibility`; the angles as cosines."""
 
@@ -220,6 +223,20 @@ class Scene(NamedTuple):
     own: Mesh
 
 
+FlatMesh: TypeAlias = tuple[NDArray[np.void], NDArray[np.void], NDArray[np.void], int]
+Flat: TypeAlias = tuple[FlatMesh, FlatMesh, tuple[FlatMesh, NDArray[np.void], NDArray[np.void]], FlatMesh]
+
+
+def flat(scene: Scene) -> Flat:
+    """Return `scene` as plain tuples: at a call from Python a named one costs as much as several boards."""
+    shapes, instances, nodes = scene.placed
+    return _plain(scene.static), _plain(scene.dynamic), (_plain(shapes), instances, nodes), _plain(scene.own)
+
+
+def _plain(mesh: Mesh) -> FlatMesh:
+    return mesh.triangles, mesh.nodes, mesh.bodies, mesh.offset
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` compiled on first use and cached on disk: no Python objects, no GIL."""
     return cast("Callable[P, R]", _cached(numba.njit(function, **_OPTIONS)))
@@ -242,3 +259,16 @@ def _cached(compiled: Any) -> Any:
     """
     compiled._cache._cache_file._source_stamp = _STAMP
     return compiled
+
+
+@inlined
+def scene_of(parts: Flat) -> Scene:
+    """Return what `flat` made plain."""
+    static, dynamic, placed, own = parts
+    shapes, instances, nodes = placed
+    return Scene(_mesh(static), _mesh(dynamic), Placed(_mesh(shapes), instances, nodes), _mesh(own))
+
+
+@inlined
+def _mesh(part: FlatMesh) -> Mesh:
+    return Mesh(part[0], part[1], part[2], part[3])

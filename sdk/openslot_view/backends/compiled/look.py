@@ -9,7 +9,7 @@ from openslot_spec.exposures import WhyNot
 from openslot_view.backends.compiled.cast import aim, outline
 from openslot_view.backends.compiled.collect import HIDDEN, OPEN, OVERFLOW, collect, total
 from openslot_view.backends.compiled.eyes import derive, in_view, turned
-from openslot_view.backends.compiled.kernel import Record, Scene, inlined, kernel, woven
+from openslot_view.backends.compiled.kernel import Flat, Record, Scene, inlined, kernel, scene_of, woven
 from openslot_view.backends.compiled.place import collect_placed
 
 __all__ = ["look", "walk"]
@@ -28,16 +28,18 @@ _EXACT = 1e-9
 def look(
     views: tuple[Floats, Floats, NDArray[np.uint8]],
     surfaces: tuple[Rows, Rows],
-    scene: Scene,
-    gates: Record,
-    room: Record,
+    parts: Flat,
+    gates: Rows,
+    rooms: Rows,
     seen: Rows,
-) -> None:
-    """Fill `seen` (v, s).
+) -> int:
+    """Fill `seen` (v, s); return how many pairs' shadows overflow the room.
 
-    `views` are camera_from_world, clip_from_camera and depth; `surfaces` the surfaces and their facets. A pair whose
-    shadows overflow the room is left UNMEASURABLE, for its caller to measure in parts.
+    `views` are camera_from_world, clip_from_camera and depth; `surfaces` the surfaces and their facets; `gates` and
+    `rooms` have one row. Pairs that overflow are left UNMEASURABLE, for their caller to measure in parts.
     """
+    scene, room, limits = scene_of(parts), rooms[0], gates[0]
+    crowded = 0
     for v in range(len(views[0])):
         derive(views[0][v], views[1][v], views[2][v], room.camera)
         for s in range(len(surfaces[0])):
@@ -45,7 +47,9 @@ def look(
             pair.sight, pair.screen = turned(room.camera, surface)
             pair.why = VIEWPORT
             if in_view(room.camera, surface):
-                _pair(surface, surfaces[1], scene, gates, room, pair)
+                _pair(surface, surfaces[1], scene, limits, room, pair)
+                crowded += pair.why == UNMEASURABLE
+    return crowded
 
 
 @woven
@@ -78,7 +82,7 @@ def _pair(surface: Record, facets: Rows, scene: Scene, gates: Record, room: Reco
     pair.coverage = min(seen, 1.0)
     pair.why = _gate(pair, gates)
     if pair.why == COUNTED or gates.ask_all:
-        pair.measured = 1
+        pair.measured = True
         _unhidden(surface, facets, scene, room, pair)
         small = pair.visible < gates.visible_fraction_min or pair.coverage < gates.coverage_min
         if pair.why == COUNTED and small:

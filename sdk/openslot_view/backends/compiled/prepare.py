@@ -99,8 +99,6 @@ def placed(instances: Instances, shapes: Mesh, roots: Ints) -> Placed:
 def surface_rows(surfaces: Surfaces) -> tuple[Rows, Rows]:
     """Return the surfaces and their facets."""
     names = ("corners", "outline", "sides", "edge_u", "edge_v", "dual_u", "dual_v", "normal")
-    unit = np.linalg.norm(np.cross(surfaces.edge_u, surfaces.edge_v), axis=1)
-    share = unit / surfaces.total_area[surfaces.surface]
     return (
         _filled(
             SURFACE,
@@ -113,7 +111,7 @@ def surface_rows(surfaces: Surfaces) -> tuple[Rows, Rows]:
             first=surfaces.start[:-1],
             last=surfaces.start[1:],
         ),
-        _filled(FACET, **{name: getattr(surfaces, name) for name in names}, share=share),
+        _filled(FACET, **{name: getattr(surfaces, name) for name in names}, share=surfaces.chart_share),
     )
 
 
