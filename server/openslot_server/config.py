@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Empty: one is made at the first start and printed once."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     """In which everything is priced and settled."""
+    auction: Literal["first_price", "second_price"] = "first_price"
+    """Whether a winner pays its own bid, or what the next advertiser would have paid."""
     platform_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 100_000
     placement_ms: Annotated[int, Field(ge=1_000, le=MAX_PLACEMENT_MS)] = 30_000
     """How long a placement may be shown."""

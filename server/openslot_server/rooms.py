@@ -9,6 +9,7 @@ from openslot_server.catalogue import Catalogue
 from openslot_server.config import MAX_PLACEMENT_MS, Settings
 from openslot_server.demand.budgets import Budgets
 from openslot_server.demand.decide import Decider
+from openslot_server.demand.engine import Engine
 from openslot_server.demand.orders import OrderBook
 from openslot_server.impressions.intake import Intake
 from openslot_server.impressions.judge import Judge
@@ -78,9 +79,12 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     head = next(reader.load(HeadRow), None)
     books = verify(reader.load(LedgerRow), head)
     keys = TicketKeys(reader.load(TicketKeyRow), MAX_PLACEMENT_MS + settings.late_ms)
-    orders = OrderBook(settings.currency)
+    engine = Engine(books.budgets.left, settings.auction)
+    books.budgets.watch = engine.pay
+    orders = OrderBook(settings.currency, engine)
     for kind in (CampaignRow, LineItemRow, CreativeRow):
         orders.load(reader.load(kind))
+    orders.open(now_ms)
     catalogue = Catalogue(settings.limits.slots_per_world, settings.currency, reader.load(SlotRow))
     judge = Judge(catalogue, books.budgets, traffic_rules(), settings.skew_ms, settings.late_ms)
     rooms = Rooms(
@@ -93,7 +97,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
         intake=Intake(books.budgets, books.ledger, judge, keys, settings.platform_fee_ppm),
         decider=Decider(
             catalogue,
-            orders,
+            engine,
             books.budgets,
             books.ledger,
             keys,

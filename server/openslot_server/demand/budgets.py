@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from openslot_server.impressions.ledger import Funded, Lot, Released, Reserved, Settled
@@ -49,12 +49,19 @@ class Budgets:
         """A heap of what is held, by the time until which it is."""
         self._over: deque[tuple[int, str]] = deque()
         """Placements whose time is over, in that order."""
+        self.watch: Callable[[str], None] = _nobody
+        """Told of each line item whose budget changed."""
 
     def fund(self, line_item: str, currency: str, micros: int) -> Funded:
         """Add to a line item's budget."""
         lot = Funded(line_item, currency, micros)
         self.apply(lot)
         return lot
+
+    def left(self, line_item: str) -> int:
+        """Return how many micros are neither spent nor reserved; 0 for a line item that was never funded."""
+        budget = self.line_items.get(line_item)
+        return budget.left if budget else 0
 
     def affordable(self, line_item: str, price_micros: int) -> int:
         """Return how many impressions at this price can be reserved now."""
@@ -111,6 +118,7 @@ class Budgets:
                 claim = self.placements[lot.placement]
                 claim.held -= lot.viewers
                 budget = self._move(claim, left=lot.viewers, reserved=-lot.viewers)
+        self.watch(lot.line_item if isinstance(lot, Funded) else self.placements[lot.placement].line_item)
         assert min(budget.left, budget.reserved, budget.spent) >= 0, f"overdrawn by {lot}"  # noqa: S101  kept on purpose
 
     def _apply_reserved(self, lot: Reserved) -> Budget:
@@ -134,3 +142,7 @@ class Budgets:
         budget.reserved += reserved * claim.price_micros
         budget.spent += spent * claim.price_micros
         return budget
+
+
+def _nobody(_: str) -> None:
+    """Tell nobody."""

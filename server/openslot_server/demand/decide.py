@@ -8,9 +8,8 @@ from dataclasses import astuple, dataclass
 import msgpack
 
 from openslot_server.catalogue import Catalogue, Listed
-from openslot_server.demand.auction import Candidate, Question, candidates, why_not
 from openslot_server.demand.budgets import Budgets
-from openslot_server.demand.orders import OrderBook
+from openslot_server.demand.engine import Engine, Question, Win
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Reserved
 from openslot_server.impressions.postings import merge, reserved
 from openslot_server.sessions import Seat
@@ -54,7 +53,7 @@ class Decider:
     """Answers `placements.get`, with the rooms that a decision brings together."""
 
     catalogue: Catalogue
-    orders: OrderBook
+    engine: Engine
     budgets: Budgets
     ledger: Ledger
     keys: TicketKeys
@@ -83,28 +82,23 @@ class Decider:
         return Placements(placements=tuple(placements), none=none), self._rows(asked, outcomes, lots)
 
     def _fill(self, asked: _Asked, listed: Listed, placements: list[Placement], lots: list[Reserved]) -> Outcome:
-        slot = listed.slot
-        question = Question(asked.seat.world, slot, asked.now_ms, asked.id + slot.id.encode("ascii"))
-        offers = self.orders.offers()
+        slot, now_ms = listed.slot, asked.now_ms
+        draw = asked.id + slot.id.encode("ascii")
+        won = self.engine.decide(Question(asked.seat.world, slot, now_ms, draw, listed.revision))
+        if isinstance(won, NoAd):
+            return Outcome(slot.id, won)
         viewers = asked.request.viewers if slot.audience == "shared" else 1
-        candidate = None
-        for candidate in candidates(question, offers):
-            lot = self._reserve(candidate, viewers, asked.now_ms)
-            if lot is not None:
-                placement, outcome = self._place(asked, listed, candidate, lot)
-                placements.append(placement)
-                lots.append(lot)
-                return outcome
-        return Outcome(slot.id, NoAd.BUDGET_EXHAUSTED if candidate else why_not(question, offers))
-
-    def _reserve(self, candidate: Candidate, viewers: int, now_ms: int) -> Reserved | None:
-        line_item = candidate.line_item
         until_ms = now_ms + self.placement_ms + self.settle_grace_ms
-        placement = self._new_id(now_ms).hex()
-        return self.budgets.reserve(Reserved(placement, line_item.id, line_item.price_micros, viewers, until_ms))
+        wanted = Reserved(self._new_id(now_ms).hex(), won.line_item.id, won.price_micros, viewers, until_ms)
+        lot = self.budgets.reserve(wanted)
+        assert lot is not None, f"{won.line_item.id} won without money"  # noqa: S101  the engine knows every budget
+        placement, outcome = self._place(asked, listed, won, lot)
+        placements.append(placement)
+        lots.append(lot)
+        return outcome
 
-    def _place(self, asked: _Asked, listed: Listed, candidate: Candidate, lot: Reserved) -> tuple[Placement, Outcome]:
-        slot, creative, line_item = listed.slot, candidate.creative, candidate.line_item
+    def _place(self, asked: _Asked, listed: Listed, won: Win, lot: Reserved) -> tuple[Placement, Outcome]:
+        slot, creative, line_item = listed.slot, won.creative, won.line_item
         ticket = Ticket(
             placement=bytes.fromhex(lot.placement),
             world=asked.seat.world,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,6 +18,7 @@ __all__ = [
     "Creative",
     "LineItem",
     "LineItemDraft",
+    "Offer",
     "Status",
     "Targeting",
     "check_transition",
@@ -148,3 +150,11 @@ class LineItem(LineItemDraft):
     id: Id
     advertiser: Id
     status: Status = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A line item that may run, with the creatives it may show."""
+
+    line_item: LineItem
+    creatives: tuple[Creative, ...]

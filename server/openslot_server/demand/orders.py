@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from openslot_server.demand.engine import Engine
 from openslot_server.demand.model import (
     Campaign,
     Creative,
     LineItem,
     LineItemDraft,
+    Offer,
     Status,
     check_transition,
 )
@@ -18,28 +20,22 @@ from openslot_server.storage.store import CampaignRow, CreativeRow, LineItemRow
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.records import Record
 
-__all__ = ["Offer", "OrderBook"]
+__all__ = ["OrderBook"]
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A line item that may run, with the creatives it may show."""
-
-    line_item: LineItem
-    creatives: tuple[Creative, ...]
-
-
 class OrderBook:
-    """All advertisers' orders. Changes return the row that makes them durable."""
+    """All advertisers' orders. Changes return the row that makes them durable, and are told to the engine."""
 
-    def __init__(self, currency: str) -> None:
+    def __init__(self, currency: str, engine: Engine) -> None:
         self._currency = currency
+        self._engine = engine
         self.campaigns: dict[str, Campaign] = {}
         self.line_items: dict[str, LineItem] = {}
         self.creatives: dict[str, Creative] = {}
-        self._offers: list[Offer] | None = None
+        self._concerned: defaultdict[str, set[str]] = defaultdict(set)
+        """Which line items a campaign or a creative stands in."""
 
     def load(self, rows: Iterable[CampaignRow | LineItemRow | CreativeRow]) -> None:
         """Take rows back as they were kept."""
@@ -48,31 +44,32 @@ class OrderBook:
                 case CampaignRow():
                     self.campaigns[row.id] = Campaign.model_validate_json(row.record)
                 case LineItemRow():
-                    self.line_items[row.id] = LineItem.model_validate_json(row.record)
+                    self._keep(LineItem.model_validate_json(row.record))
                 case CreativeRow():
                     self.creatives[row.sha256] = Creative.model_validate_json(row.record)
 
-    def offers(self) -> list[Offer]:
-        """Return what may run now, flights apart, the highest price first.
+    def open(self, now_ms: int) -> None:
+        """Tell the engine of all that was loaded."""
+        self._engine.fill(self.offers(), now_ms)
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield what may run now, flights and budgets apart.
 
         These are the active line items of active campaigns that have a creative to show.
         """
-        if self._offers is None:
-            found = (self._offer(line_item) for line_item in self.line_items.values())
-            running = (offer for offer in found if offer is not None)
-            self._offers = sorted(running, key=lambda offer: -offer.line_item.cpm.micros)
-        return self._offers
+        found = (self._offer(line_item) for line_item in self.line_items.values())
+        return (offer for offer in found if offer is not None)
 
     def keep_campaign(self, campaign: Campaign, now_ms: int) -> CampaignRow:
         """Add or replace a campaign."""
         self.campaigns[campaign.id] = campaign
-        self._offers = None
+        self._tell(self._concerned[campaign.id])
         return CampaignRow(campaign.id, campaign.advertiser, campaign.model_dump_json(exclude_none=True), now_ms)
 
     def keep_line_item(self, line_item: LineItem, now_ms: int) -> LineItemRow:
         """Add or replace a line item."""
-        self.line_items[line_item.id] = line_item
-        self._offers = None
+        self._keep(line_item)
+        self._tell([line_item.id])
         return LineItemRow(line_item.id, line_item.advertiser, line_item.model_dump_json(exclude_none=True), now_ms)
 
     def keep_creative(self, creative: Creative, now_ms: int) -> CreativeRow:
@@ -87,7 +84,7 @@ class OrderBook:
         if before.revoked and not creative.revoked:
             raise OpenSlotError(Code.CREATIVE_REFUSED, "it was revoked", where="sha256")
         self.creatives[creative.sha256] = creative
-        self._offers = None
+        self._tell(self._concerned[creative.sha256])
         return CreativeRow(creative.sha256, creative.advertiser, creative.model_dump_json(exclude_none=True), now_ms)
 
     def campaign(self, campaign: str) -> Campaign:
@@ -124,6 +121,21 @@ class OrderBook:
         """Return a campaign or line item in its next status; raises `INVALID` for a step the table lacks."""
         check_transition(getattr(record, "status"), status)  # noqa: B009  both kinds have one
         return record.model_copy(update={"status": status})
+
+    def _keep(self, line_item: LineItem) -> None:
+        self.line_items[line_item.id] = line_item
+        for name in (line_item.campaign, *line_item.creatives):
+            self._concerned[name].add(line_item.id)
+
+    def _tell(self, line_items: Iterable[str]) -> None:
+        for name in line_items:
+            offer = self._offer(self.line_items[name])
+            if offer is not None:
+                self._engine.put(offer)
+            elif self.line_items[name].status == "completed":
+                self._engine.drop(name)
+            else:
+                self._engine.stop(name)
 
     def _offer(self, line_item: LineItem) -> Offer | None:
         if line_item.status != "active" or self.campaigns[line_item.campaign].status != "active":

@@ -104,7 +104,7 @@ def test_the_book_is_the_same_after_a_restart() -> None:
     market = Market()
     for price, advertiser in ((1_000, "aurora"), (3_000, "boreal"), (2_000, "aurora")):
         market.line_item(price=price, advertiser=advertiser)
-    before = market.rooms.orders.offers()
+    before = list(market.rooms.orders.offers())
     market.restart()
-    assert market.rooms.orders.offers() == before
-    assert [offer.line_item.price_micros for offer in before] == [3_000, 2_000, 1_000]
+    assert list(market.rooms.orders.offers()) == before
+    assert [offer.line_item.price_micros for offer in before] == [1_000, 3_000, 2_000]

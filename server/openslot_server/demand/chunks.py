@@ -1,0 +1,206 @@
+"""A chunk of the index: some thousand line items in the order of their rank, and for each feature the set of those
+that have it, as one big integer.
+
+    place    0      1      2      3      4 …           the best rank at 0, gaps between for newcomers
+    at       li-7   li-2   –      li-9   li-4
+    ("world", "plaza")     0b…01001                    li-7 and li-9
+    running                0b…11011                    what may serve now; pausing clears one bit
+
+Sets that were worked out are kept with the version they are of. A change only notes which places it touched, and a
+kept set is mended there when it is next asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Sequence
+
+import numpy as np
+
+from openslot_server.demand.entries import BOUNDS, Entry, Feature, Rank
+
+__all__ = ["CAPACITY", "LAST", "Chunk", "lowest"]
+
+CAPACITY = 4096
+GAP = 8
+LAST: Rank = (1 << 62, 0, "")
+"""The rank of a place behind the last line item."""
+KEPT = 2048
+"""Sets that a chunk keeps at the most."""
+MENDED = 12
+"""Places up to which mending a set is cheaper than making it anew."""
+LOGGED = 64
+
+
+class Chunk:
+    """A run of ranks. `ranks` has at a gap the rank that follows it, so that it can be searched."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.capacity = capacity
+        self.at: list[Entry | None] = [None] * capacity
+        self.ranks: list[Rank] = [LAST] * capacity
+        self.bits: dict[Feature, int] = {}
+        self.bounds = np.full((len(BOUNDS), capacity), np.nan)
+        self.used = 0
+        self.running = 0
+        """Which may serve as far as status and flight go."""
+        self.funded = 0
+        """Which have money for one impression at least."""
+        self.top_micros = 0
+        """No bid is above it."""
+        self._kept: dict[Hashable, tuple[int, int]] = {}
+        self._version = 0
+        self._log: list[int] = []
+        """The place that each of the last versions touched."""
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], capacity: int = CAPACITY) -> Chunk:
+        """Return a chunk of some line items in the order of their rank, with a gap after every seven."""
+        chunk = cls(capacity)
+        bits = chunk.bits
+        places = [index + index // (GAP - 1) for index in range(len(entries))]
+        for entry, place in zip(entries, places, strict=True):
+            bit = 1 << place
+            for feature in entry.features:
+                bits[feature] = bits.get(feature, 0) | bit
+            chunk.used |= bit
+            chunk.at[place] = entry
+            chunk.ranks[place] = entry.rank
+        for place in range(capacity - 2, -1, -1):
+            if chunk.at[place] is None:
+                chunk.ranks[place] = chunk.ranks[place + 1]
+        chunk.bounds[:, places] = np.array([entry.bounds for entry in entries]).T
+        chunk.top_micros = max(entry.bid_micros for entry in entries)
+        return chunk
+
+    def find(self, rank: Rank) -> int:
+        """Return the place of the line item with this rank."""
+        return bisect_right(self.ranks, rank) - 1
+
+    def entry(self, place: int) -> Entry:
+        """Return the line item at a place that is used."""
+        found = self.at[place]
+        assert found is not None  # noqa: S101  a bit without a line item is a fault of ours
+        return found
+
+    def put(self, entry: Entry, place: int) -> None:
+        """Set a line item at a free place; it does not run until told so."""
+        bit = 1 << place
+        for feature in entry.features:
+            self.bits[feature] = self.bits.get(feature, 0) | bit
+        self.at[place] = entry
+        self.bounds[:, place] = entry.bounds
+        self.used |= bit
+        self.top_micros = max(self.top_micros, entry.bid_micros)
+        self._fill_ranks(place, entry.rank)
+        self._touch(place)
+
+    def take(self, place: int) -> Entry:
+        """Remove the line item at a place, and leave a gap."""
+        entry, keep = self.entry(place), ~(1 << place)
+        for feature in entry.features:
+            left = self.bits[feature] & keep
+            if left:
+                self.bits[feature] = left
+            else:
+                del self.bits[feature]
+        self.at[place] = None
+        self.bounds[:, place] = np.nan
+        self.used &= keep
+        self.running &= keep
+        self.funded &= keep
+        self._fill_ranks(place, self.ranks[place + 1] if place + 1 < self.capacity else LAST)
+        self._touch(place)
+        return entry
+
+    def move(self, source: int, target: int) -> None:
+        """Move a line item to a free place next to it."""
+        running, funded = self.running >> source & 1, self.funded >> source & 1
+        self.put(self.take(source), target)
+        self.running |= running << target
+        self.funded |= funded << target
+
+    def cut(self, middle: int) -> Chunk:
+        """Split off the places from `middle` on, as a chunk of their own."""
+        after, mask = Chunk(self.capacity), (1 << middle) - 1
+        after.top_micros = self.top_micros
+        for feature, bits in list(self.bits.items()):
+            if bits >> middle:
+                after.bits[feature] = bits >> middle
+                self.bits[feature] = bits & mask
+                if not bits & mask:
+                    del self.bits[feature]
+        for name in ("used", "running", "funded"):
+            setattr(after, name, getattr(self, name) >> middle)
+            setattr(self, name, getattr(self, name) & mask)
+        moved = self.capacity - middle
+        after.at[:moved], self.at[middle:] = self.at[middle:], [None] * moved
+        after.ranks[:moved], self.ranks[middle:] = self.ranks[middle:], [LAST] * moved
+        for place in range(self.used.bit_length(), middle):  # gaps before the cut pointed behind it
+            self.ranks[place] = LAST
+        after.bounds[:, :moved], self.bounds[:, middle:] = self.bounds[:, middle:].copy(), np.nan
+        self._kept.clear()
+        self._version += 1
+        self._log.clear()
+        return after
+
+    def having(self, features: Iterable[Feature]) -> int:
+        """Return who has one of the features."""
+        found, bits = 0, self.bits
+        for feature in features:
+            found |= bits.get(feature, 0)
+        return found
+
+    def within(self, bound: int, value: float) -> int:
+        """Return whose number `bound` is on its side of `value`."""
+        side = BOUNDS[bound][1]
+
+        def holds(entry: Entry) -> bool:
+            return (entry.bounds[bound] - value) * side >= 0
+
+        def whole() -> int:
+            column = self.bounds[bound]
+            return packed(column >= value if side > 0 else column <= value)
+
+        return self.kept((bound, value), whole, holds)
+
+    def kept(self, key: Hashable, whole: Callable[[], int], holds: Callable[[Entry], bool]) -> int:
+        """Return the set called `key`: as kept, mended where line items changed since, or made by `whole`."""
+        version, found = self._kept.get(key, (-LOGGED, 0))
+        behind = self._version - version
+        if not behind:
+            return found
+        if behind > min(len(self._log), MENDED):
+            found = whole()
+        else:
+            for place in self._log[-behind:]:
+                entry, bit = self.at[place], 1 << place
+                found = found | bit if entry is not None and holds(entry) else found & ~bit
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        self._kept[key] = self._version, found
+        return found
+
+    def _fill_ranks(self, place: int, rank: Rank) -> None:
+        """Write a rank at a place and into the gaps before it."""
+        self.ranks[place] = rank
+        before = place - 1
+        while before >= 0 and self.at[before] is None:
+            self.ranks[before] = rank
+            before -= 1
+
+    def _touch(self, place: int) -> None:
+        self._version += 1
+        self._log.append(place)
+        if len(self._log) > 2 * LOGGED:
+            del self._log[:LOGGED]
+
+
+def lowest(bits: int) -> int:
+    """Return the place of the lowest bit of a set that is not empty."""
+    return (bits & -bits).bit_length() - 1
+
+
+def packed(flags: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
+    """Return flags as a set."""
+    return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")

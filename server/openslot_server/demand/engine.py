@@ -1,0 +1,235 @@
+"""The decision engine: who gets a slot, and at what price.
+
+It holds an index of the line items that may run and is told of every change as it happens; a decision sees all changes
+before it. There is no clock, no randomness and no I/O in it: the same calls give the same decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from openslot_server.demand.chunks import CAPACITY, Chunk
+from openslot_server.demand.draws import seed_of
+from openslot_server.demand.entries import Entry, entry_of
+from openslot_server.demand.flights import Moments
+from openslot_server.demand.index import Index
+from openslot_server.demand.model import Creative, LineItem, Offer
+from openslot_server.demand.places import REACHED, Place, place_of
+from openslot_server.demand.ranking import Ranking
+from openslot_server.demand.showing import choose, shown
+from openslot_spec.messages import NoAd
+from openslot_spec.slots import Slot
+
+__all__ = ["Auction", "Engine", "Question", "Win"]
+
+Part = tuple[Chunk, int]
+Auction = Literal["first_price", "second_price"]
+KEPT = 1 << 16
+"""Places, answers and lists that are remembered at the most, each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One slot to fill."""
+
+    world: str
+    slot: Slot
+    now_ms: int
+    draw: bytes
+    """What ties are drawn from."""
+    revision: str | None = None
+    """The slot's, where it is known; it saves working the slot out again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Win:
+    """Who has the slot, with what, for how much."""
+
+    line_item: LineItem
+    creative: Creative
+    price_micros: int
+    """Of one viewable impression."""
+
+
+def nobody(_: Entry) -> bool:
+    """Refuse nobody."""
+    return False
+
+
+class Engine:
+    """All line items that may run, ready to be asked; `left` says how many micros of its budget one has left."""
+
+    def __init__(
+        self, left: Callable[[str], int], auction: Auction = "first_price", *, capacity: int = CAPACITY
+    ) -> None:
+        self._left = left
+        self._auction = auction
+        self._now_ms = 0
+        self._index = Index(capacity=capacity)
+        self._moments = Moments()
+        self._stopped: set[str] = set()
+        self._broke: set[str] = set()
+        self._slots_named: set[str] = set()
+        """Slots that some line item asks for by name; all others are alike in that."""
+        self._places: dict[tuple[str, str], Place] = {}
+        self._alike: dict[tuple[object, ...], Place] = {}
+        self._lists: dict[Place, tuple[int, list[Part]]] = {}
+        self._vain: dict[Place, tuple[int, int, NoAd]] = {}
+        self._added = self._raised = self._lowered = 0
+        """Counts of changes, for what is kept: somebody has a new place, may serve again, or no more."""
+
+    def fill(self, offers: Iterable[Offer], now_ms: int) -> None:
+        """Take many line items at once into an engine that has none; faster than one by one."""
+        self._now_ms = now_ms
+        self._index = Index(map(entry_of, offers), self._index.capacity)
+        self._added += 1
+        for entry in self._index.entries.values():
+            self._welcome(entry)
+
+    def put(self, offer: Offer) -> None:
+        """Let a line item run as it now stands, in its flight and while it has money."""
+        entry = entry_of(offer)
+        before = self._index.entries.get(entry.id)
+        self._stopped.discard(entry.id)
+        if before is None or before.offer != offer:
+            if before is not None:
+                self._index.remove(before.id)
+            self._index.add(entry)
+            self._added += 1
+            self._raised += 1
+            self._lowered += 1
+            self._welcome(entry)
+        else:
+            self._refresh(before)
+
+    def stop(self, line_item: str) -> None:
+        """Let a line item serve no more until it is put again."""
+        if line_item in self._index.entries:
+            self._stopped.add(line_item)
+            self.look_at(line_item)
+
+    def drop(self, line_item: str) -> None:
+        """Forget a line item that never serves again."""
+        self.stop(line_item)
+        if line_item in self._index.entries:
+            self._index.remove(line_item)
+        self._stopped.discard(line_item)
+
+    def look_at(self, line_item: str) -> None:
+        """Take note that a line item's budget or flight changed."""
+        entry = self._index.entries.get(line_item)
+        if entry is not None:
+            self._refresh(entry)
+
+    def pay(self, line_item: str) -> None:
+        """Take note that a line item's budget changed; cheap where it makes no difference."""
+        entry = self._index.entries.get(line_item)
+        if entry is not None and (self._left(line_item) >= entry.bid_micros) == (line_item in self._broke):
+            self._refresh(entry)
+
+    def decide(self, question: Question, refuses: Callable[[Entry], bool] = nobody) -> Win | NoAd:
+        """Return who gets the slot, or why nobody does; `refuses` is asked of each who would have it."""
+        self._advance(question.now_ms)
+        place = self._place(question)
+        vain = self._vain.get(place)
+        if vain is not None and vain[0] == self._raised and (vain[1] == self._lowered or vain[2] == REACHED[0]):
+            return vain[2]
+        seed = seed_of(question.draw)
+        ranking = Ranking(self._matches(place), seed)
+        winner, asked = None, False
+        for entry in ranking:
+            asked = True
+            if not refuses(entry):
+                winner = entry
+                break
+        if winner is None:
+            return NoAd.BUDGET_EXHAUSTED if asked else self._remember_vain(place)
+        price = self._price(winner, place.floor_of(winner), ranking, refuses)
+        taken = shown(winner.offer, question.slot)
+        assert not isinstance(taken, NoAd)  # noqa: S101  the index and the slot must agree
+        return Win(winner.offer.line_item, choose(taken, question.slot, seed), price)
+
+    def _price(self, winner: Entry, floor: int, ranking: Ranking, refuses: Callable[[Entry], bool]) -> int:
+        """Return the winner's bid, or in a second-price auction what the next advertiser bids, or the floor."""
+        if self._auction == "first_price":
+            return winner.bid_micros
+        ranking.drop(("advertiser", winner.advertiser))
+        for entry in ranking:
+            if entry.rank[0] != winner.rank[0] or entry.bid_micros <= floor:
+                break
+            if not refuses(entry):
+                return entry.bid_micros
+        return floor
+
+    def _place(self, question: Question) -> Place:
+        revision = question.revision or question.slot.revision()
+        known = self._places.get((question.world, revision))
+        if known is None:
+            named = question.slot.id if question.slot.id in self._slots_named else None
+            made = place_of(question.world, question.slot, named)
+            known = _bounded(self._alike).setdefault((made.gates, made.floor_micros), made)
+            _bounded(self._places)[question.world, revision] = known
+        return known
+
+    def _matches(self, place: Place) -> Iterator[Part]:
+        """Yield for each chunk who may serve; the sets are remembered once all chunks were asked for."""
+        added, parts = self._lists.get(place, (-1, []))
+        if added != self._added:
+            parts = []
+            for chunk in self._index.chunks:
+                bits = place.match(chunk)
+                if bits:
+                    parts.append((chunk, bits))
+                    yield chunk, bits & chunk.running & chunk.funded
+            _bounded(self._lists)[place] = self._added, parts
+        else:
+            for chunk, bits in parts:
+                yield chunk, bits & chunk.running & chunk.funded
+
+    def _remember_vain(self, place: Place) -> NoAd:
+        stops = {place.furthest(chunk, chunk.running) for chunk in self._index.chunks}
+        reason = max(stops, key=REACHED.index)
+        _bounded(self._vain)[place] = self._raised, self._lowered, reason
+        return reason
+
+    def _advance(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        for line_item in self._moments.due(now_ms):
+            self.look_at(line_item)
+
+    def _welcome(self, entry: Entry) -> None:
+        line_item = entry.offer.line_item
+        for at_ms in (line_item.from_ms, line_item.to_ms):
+            if at_ms > self._now_ms:
+                self._moments.add(at_ms, entry.id)
+        if not self._slots_named.issuperset(line_item.targeting.slots):
+            self._slots_named.update(line_item.targeting.slots)
+            self._places.clear()
+        self._refresh(entry)
+
+    def _refresh(self, entry: Entry) -> None:
+        """Set a line item's bits to what status, flight and budget say."""
+        line_item = entry.offer.line_item
+        in_flight = line_item.from_ms <= self._now_ms < line_item.to_ms
+        runs = in_flight and entry.id not in self._stopped
+        is_funded = self._left(entry.id) >= entry.bid_micros
+        (self._broke.discard if is_funded else self._broke.add)(entry.id)
+        chunk, place = self._index.find(entry.id)
+        before = chunk.running, chunk.funded
+        chunk.running = _with_bit(chunk.running, place, on=runs)
+        chunk.funded = _with_bit(chunk.funded, place, on=is_funded)
+        self._raised += chunk.running > before[0] or chunk.funded > before[1]
+        self._lowered += chunk.running < before[0]
+
+
+def _with_bit(bits: int, place: int, *, on: bool) -> int:
+    return bits | 1 << place if on else bits & ~(1 << place)
+
+
+def _bounded(kept: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a dictionary with room for one more: an empty one if it was full."""
+    if len(kept) >= KEPT:
+        kept.clear()
+    return kept

@@ -1,0 +1,163 @@
+"""A slot as the auction sees it: gates that a line item passes one after the other, and floors.
+
+Everything here depends on the slot and its world alone, so that what a chunk found for a place can be kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from openslot_server.demand.chunks import Chunk, lowest
+from openslot_server.demand.entries import BOUNDS, MIXED, NOT, Entry, Feature
+from openslot_server.demand.model import CPM_STEP_MICROS
+from openslot_server.demand.showing import TIERS, shown
+from openslot_spec.messages import NoAd
+from openslot_spec.slots import Slot
+
+__all__ = ["REACHED", "Gate", "Place", "Wish", "place_of", "wish"]
+
+REACHED = (
+    NoAd.NO_DEMAND,
+    NoAd.MEDIA_MISMATCH,
+    NoAd.CATEGORY_BLOCKED,
+    NoAd.FLOOR_NOT_MET,
+    NoAd.BUDGET_EXHAUSTED,
+)
+"""How far a line item came, from the first gate to the last."""
+BID, ASPECT_LOW, ASPECT_HIGH = (
+    [name for name, _ in BOUNDS].index(name) for name in ("bid", "aspect_low", "aspect_high")
+)
+
+Wish = tuple[Feature, frozenset[Feature]]
+"""Who has the feature must have one of the others too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a line item must be to come further than `reason`."""
+
+    reason: NoAd
+    wishes: tuple[Wish, ...] = ()
+    barred: frozenset[Feature] = frozenset()
+    bounds: tuple[tuple[int, float], ...] = ()
+
+    def admits(self, entry: Entry) -> bool:
+        """Return whether a line item passes."""
+        features = entry.features
+        if not features.isdisjoint(self.barred):
+            return False
+        if any(some in features and features.isdisjoint(values) for some, values in self.wishes):
+            return False
+        return all((entry.bounds[bound] - value) * BOUNDS[bound][1] >= 0 for bound, value in self.bounds)
+
+    def narrow(self, chunk: Chunk, found: int) -> int:
+        """Return who of `found` passes."""
+        for some, values in self.wishes:
+            asking = chunk.bits.get(some, 0) & found
+            if asking:
+                found ^= asking & ~chunk.having(values)
+        found &= ~chunk.having(self.barred)
+        for bound, value in self.bounds:
+            if not found:
+                break
+            found &= chunk.within(bound, value)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A slot's gates and floors; one object for all slots that are alike, and known by its identity."""
+
+    slot: Slot
+    """One of those slots."""
+    gates: tuple[Gate, ...]
+    floor_micros: int
+    """The least price of one impression."""
+
+    def floor_of(self, _: Entry) -> int:
+        """Return the least that a line item must bid, in micros for one impression."""
+        return self.floor_micros
+
+    def verdict(self, entry: Entry) -> NoAd | None:
+        """Return where a line item stops; None if nothing about the slot is against it."""
+        is_mixed = MIXED in entry.features
+        for gate in self.gates[:1] if is_mixed else self.gates:
+            if not gate.admits(entry):
+                return gate.reason
+        if is_mixed:
+            taken = shown(entry.offer, self.slot)
+            if isinstance(taken, NoAd):
+                return taken
+        return None if entry.bid_micros >= self.floor_of(entry) else NoAd.FLOOR_NOT_MET
+
+    def admits(self, entry: Entry) -> bool:
+        """Return whether nothing about the slot is against a line item."""
+        return self.verdict(entry) is None
+
+    def match(self, chunk: Chunk) -> int:
+        """Return whom the slot admits, running or not."""
+        if chunk.top_micros < self.floor_micros:
+            return 0
+        return chunk.kept(self, lambda: self._match(chunk), self.admits)
+
+    def furthest(self, chunk: Chunk, among: int) -> NoAd:
+        """Return how far the best of `among` comes; past everything, it can only lack money."""
+        mixed = self.gates[0].narrow(chunk, among & chunk.bits.get(MIXED, 0))
+        stops = [self.verdict(chunk.entry(place)) or NoAd.BUDGET_EXHAUSTED for place in _places(mixed)]
+        stops.append(self._furthest(chunk, among & ~chunk.bits.get(MIXED, 0)))
+        return max(stops, key=REACHED.index)
+
+    def _furthest(self, chunk: Chunk, found: int) -> NoAd:
+        for gate in self.gates:
+            found = gate.narrow(chunk, found)
+            if not found:
+                return gate.reason
+        afford = found & chunk.within(BID, self.floor_micros)
+        return NoAd.BUDGET_EXHAUSTED if afford else NoAd.FLOOR_NOT_MET
+
+    def _match(self, chunk: Chunk) -> int:
+        found = chunk.used
+        for gate in self.gates:
+            if not found:
+                return 0
+            found = gate.narrow(chunk, found)
+        found &= chunk.within(BID, self.floor_micros)
+        for place in _places(found & chunk.bits.get(MIXED, 0)):
+            if not self.admits(chunk.entry(place)):
+                found ^= 1 << place
+        return found
+
+
+def wish(dimension: str, *offered: str) -> Wish:
+    """Return what a dimension asks of a line item, where a slot or viewer has the values `offered`."""
+    return (dimension,), frozenset((dimension, value) for value in offered)
+
+
+def place_of(world: str, slot: Slot, named: str | None) -> Place:
+    """Return a slot as the auction sees it; `named` is its id if some line item asks for it by name."""
+    accepts = slot.accepts
+    dear = (("tier", tier) for tier in TIERS[TIERS.index(accepts.tier) + 1 :])
+    moving: Iterable[Feature] = () if accepts.animation else (("animated",),)
+    aspect = math.log(slot.size[0] / slot.size[1])
+    targeted = Gate(
+        NoAd.NO_DEMAND,
+        wishes=(wish("world", world), wish("slot", *filter(None, [named])), wish("tag", *slot.tags)),
+        barred=frozenset({(NOT, "world", world)}),
+    )
+    fitting = Gate(
+        NoAd.MEDIA_MISMATCH,
+        wishes=(wish("media", *accepts.media),),
+        barred=frozenset((*dear, *moving)),
+        bounds=() if slot.fit == "stretch" else ((ASPECT_LOW, aspect), (ASPECT_HIGH, aspect)),
+    )
+    allowed = Gate(NoAd.CATEGORY_BLOCKED, barred=frozenset(("category", name) for name in slot.categories_blocked))
+    floor_micros = -(-slot.floor_cpm.micros // CPM_STEP_MICROS)
+    return Place(slot, (targeted, fitting, allowed), floor_micros)
+
+
+def _places(bits: int) -> Iterator[int]:
+    while bits:
+        yield lowest(bits)
+        bits &= bits - 1

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from openslot_server.demand.engine import Auction
+from tests.demand.schedule import Schedule
+
+OUTCOMES = {"filled", "no_demand", "media_mismatch", "category_blocked", "floor_not_met", "budget_exhausted"}
+
+
+@pytest.mark.parametrize("auction", ["first_price", "second_price"])
+@pytest.mark.parametrize(("seed", "line_items"), [(0, 25), (1, 60), (2, 200)])
+def test_every_decision_is_the_oracles_while_the_market_changes(seed: int, line_items: int, auction: Auction) -> None:
+    seen = Schedule(seed, auction, line_items).run(500)
+    assert {"filled"} < set(seen) <= OUTCOMES
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("auction", ["first_price", "second_price"])
+@pytest.mark.parametrize("seed", range(10, 15))
+def test_a_hundred_thousand_decisions_are_the_oracles(seed: int, auction: Auction) -> None:
+    assert set(Schedule(seed, auction, line_items=100, capacity=64).run(10_000)) == OUTCOMES
