@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +12,7 @@ from openslot_view import Cameras, Occluders, Shapes, Surfaces, Visibility, caps
 from openslot_view.triangles import triangle_set
 from tests.view.scenes import box_mesh, rigid, scene, soup
 
-BACKENDS = ["numpy", "numba"] if find_spec("numba") else ["numpy"]
+BACKENDS = ["numpy", "numba"]
 seeds = st.integers(0, 2**32 - 1)
 
 

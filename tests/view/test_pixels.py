@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-pytest.importorskip("panda3d", reason="panda3d is in the extra `dev`")
 
 from openslot_view import Camera, Cameras, Occluders, Surfaces, measure
 from tests.view.engine import SIDE_PX, Engine, Part, engine
@@ -18,7 +15,7 @@ from tests.view.pictured import BLUE, RED, Counted, Picture
 from tests.view.scenes import box_mesh, scene
 
 Floats = NDArray[np.float64]
-BACKENDS = ["numpy", "numba"] if find_spec("numba") else ["numpy"]
+BACKENDS = ["numpy", "numba"]
 FRAME_PX = SIDE_PX**2
 RASTER_PX = {"p3headlessgl": 1.0, "p3tinydisplay": 8.0}
 """A frame's error in pixels over the root of those on the edge: about .5 by chance; tinydisplay rounds corners."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openslot_view import FRAMES, Cameras, Depth, Frame, Occluders, Surfaces, Visibility, measure
+from openslot_view import FRAMES, Camera, Cameras, Depth, Frame, Occluders, Surfaces, Visibility, measure
 from tests.view.scenes import Scene, box_mesh, rigid, scene, soup
 
-BACKENDS = ["numpy", "numba"] if find_spec("numba") else ["numpy"]
+BACKENDS = ["numpy", "numba"]
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -192,13 +191,11 @@ def share_seen(this: Scene, viewer: int, points: np.ndarray) -> float:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_numba_agrees_with_numpy(seed: int) -> None:
-    pytest.importorskip("numba")
     this = scene(seed, things=(10, 60, 300)[seed % 3], cameras=4)
     same(this.measured("numpy"), this.measured("numba"), 3e-5)
 
 
 def test_threads_do_not_disturb_each_other() -> None:
-    pytest.importorskip("numba")
     seeds = range(24)
     alone = [scene(seed).measured("numba").visible_fraction for seed in seeds]
     with ThreadPoolExecutor(4) as threads:
@@ -207,7 +204,6 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 
 def test_a_beam_with_more_shadows_than_room_is_cut_in_parts() -> None:
-    pytest.importorskip("numba")
     rng = np.random.default_rng(5)
     middle = rng.uniform([-1, -1, 1], [1, 1, 4], (60_000, 1, 3))
     leaves = middle + rng.normal(0, 0.002, (60_000, 3, 3))
@@ -224,3 +220,14 @@ def test_nothing_is_ever_nan_even_where_everything_degenerates() -> None:
     seen = measure(cameras, surfaces, Occluders.build(box, faces), backend="numpy")
     for name in ("visible_fraction", "on_screen_fraction", "coverage", "angle_deg", "screen_angle_deg"):
         assert np.isfinite(getattr(seen, name)).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_little_that_is_left_of_a_long_ad_may_be_much_of_the_screen(backend: str) -> None:
+    lane = Surfaces.from_quads([[(0, -1, 0), (100, -1, 0), (100, 1, 0), (0, 1, 0)]])
+    sheet = np.array([(0.205, -2, 0.001), (101, -2, 0.001), (101, 2, 0.001), (0.205, 2, 0.001)])
+    eye = Camera.perspective((0, 0, 0.2), target=(1, 0, 0.2), fov_y_deg=90, viewport_px=(500, 500))
+    seen = measure(Cameras.stack([eye]), lane, Occluders.build(sheet, [(0, 1, 2), (0, 2, 3)]), backend=backend)
+    # the lane begins at the screen's edge, x = 0.2; the sheet's own edge is seen at 0.205 ÷ 0.199 of a lane's height
+    assert seen.visible_fraction[0, 0] < 2e-5
+    assert seen.coverage[0, 0] == pytest.approx((1 - 0.199 / 0.205) / 2, rel=1e-3)

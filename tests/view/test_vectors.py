@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from openslot_view.answer import answer
 from tests.conformance.drive import close
 from tests.view.make_vectors import VECTORS, documents
 
-BACKENDS = ["numpy", "numba"] if find_spec("numba") else ["numpy"]
+BACKENDS = ["numpy", "numba"]
 CASES = [
     pytest.param(document["area"], case, document["tolerance"], id=f"{document['area']}: {case['name']}")
     for document in documents().values()

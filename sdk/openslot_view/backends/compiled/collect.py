@@ -19,7 +19,7 @@ OPEN, HIDDEN, OVERFLOW = 0, 1, 2
 
 _SLIVER = 1e-11
 _ALL = 1 - 1e-9
-_NOTHING_LEFT = 2e-5  # share of the on-screen part that is not worth looking for
+_NOTHING_LEFT = 2e-5  # share of the on-screen part, and of the viewport, that is not worth looking for
 _EXACT = 1024  # shadows up to which the union is exact
 
 
@@ -59,7 +59,10 @@ def collect(mesh: Mesh, root: int, beam: Record, own: bool, shadows: int, room: 
         before = shadows
         shadows, state = _leaf(mesh, beam, own, (node.first, node.first + node.size, shadows), room)
         if state == OPEN and shadows > max(before, ask) and full(room.mask):
-            state = HIDDEN if total(beam, shadows, room)[0] > (1 - _NOTHING_LEFT) * beam.chart_area else OPEN
+            inside, shown = total(beam, shadows, room)
+            # near the eye next to nothing of an ad may be much of the screen
+            nothing = inside > (1 - _NOTHING_LEFT) * beam.chart_area and shown > beam.screen_area - _NOTHING_LEFT
+            state = HIDDEN if nothing else OPEN
             ask = 2 * shadows
         if state != OPEN:
             return shadows, state
