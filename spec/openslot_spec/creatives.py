@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from openslot_spec.records import Id, Record, Sha256
+from openslot_spec.records import Id, Line, Record, Sha256
 from openslot_spec.slots import MediaType
 
 __all__ = ["CreativeRef"]
@@ -24,6 +24,6 @@ class CreativeRef(Record):
     url: Url
     """Absolute, or a path on the server that sent it."""
     advertiser: Id
-    label: Annotated[str, Field(min_length=1, max_length=120)]
+    label: Line
     """The disclosure shown with it, always."""
     landing_url: HttpUrl | None = None

@@ -21,6 +21,16 @@ Quaternion = Annotated[tuple[Finite, Finite, Finite, Finite], Field(strict=False
 """x, y, z, w; unit length."""
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 """A name a person may read: letters, digits and . _ : / -."""
+Line = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=120,
+        pattern=r"^[^\s\x00-\x1f\x7f-\x9f\u200b-\u202e\u2060-\u206f\ufeff]"
+        r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$",
+    ),
+]
+"""One line of text that begins with something to see; nothing in it breaks the line or turns its direction."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Micros = Annotated[int, Field(ge=0, le=2**53)]
 """Millionths of a currency unit."""

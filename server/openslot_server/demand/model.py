@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from openslot_spec.creatives import CreativeRef, HttpUrl
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_spec.records import Id, Money, Record, Sha256, TimeMs, Vec3
+from openslot_spec.records import Id, Line, Money, Record, Sha256, TimeMs, Vec3
 from openslot_spec.slots import MediaType, SlotId, Tag
 
 __all__ = [
@@ -38,7 +38,6 @@ TRANSITIONS: frozenset[tuple[Status, Status]] = frozenset(
 )
 """From → to. Completed is the end; a step from a status to itself changes nothing and is always allowed."""
 
-Name = Annotated[str, Field(min_length=1, max_length=120)]
 Category = Annotated[str, Field(min_length=1, max_length=16)]
 ASPECT_RATIO_MAX = 3.0
 CPM_STEP_MICROS = 1000
@@ -59,7 +58,7 @@ class Creative(Record):
     media_type: MediaType
     size_bytes: Annotated[int, Field(ge=1, le=64 * 1024 * 1024)]
     advertiser: Id
-    label: Annotated[str, Field(min_length=1, max_length=120)]
+    label: Line
     landing_url: HttpUrl | None = None
     tier: Literal["S", "M", "L"] = "M"
     """The smallest tier whose budget it keeps."""
@@ -93,7 +92,7 @@ class Targeting(Record):
 class CampaignDraft(Record):
     """A campaign as an advertiser writes it."""
 
-    name: Name
+    name: Line
     advertiser: Id | None = None
     """Left out: the one whose key it is; an operator must name one."""
 
@@ -103,7 +102,7 @@ class Campaign(Record):
 
     id: Id
     advertiser: Id
-    name: Name
+    name: Line
     status: Status = "active"
 
 
@@ -111,7 +110,7 @@ class LineItemDraft(Record):
     """A line item as an advertiser writes it."""
 
     campaign: Id
-    name: Name
+    name: Line
     creatives: Annotated[tuple[Sha256, ...], Field(strict=False, min_length=1, max_length=16)]
     cpm: Money
     """For a thousand viewable impressions; a multiple of 1000 micros."""

@@ -11,7 +11,7 @@ from openslot_server.demand.model import Campaign, Category, Creative, LineItem,
 from openslot_server.keys import Role
 from openslot_server.reports.queries import Dimension
 from openslot_spec.creatives import HttpUrl
-from openslot_spec.records import Id, Record, TimeMs
+from openslot_spec.records import Id, Line, Record, TimeMs
 from openslot_spec.slots import MediaType, Slot
 
 __all__ = [
@@ -58,7 +58,7 @@ class Page(Record):
 class UploadQuery(Record):
     """What is said of a creative beside its bytes."""
 
-    label: Annotated[str, Field(min_length=1, max_length=120)]
+    label: Line
     """The disclosure that is always shown with it, such as `Ad · Aurora Coffee`."""
     landing_url: HttpUrl | None = None
     tier: Tier = "M"
