@@ -74,7 +74,9 @@ def test_report_as_json_csv_and_table_says_the_same(database: Path, run: Run) ->
     assert (totals["viewable"], totals["spend_micros"]) == (2, 4_000)
     (row,) = csv.DictReader(io.StringIO(as_csv.stdout))
     assert (row["slot"], row["viewable"], row["spend_micros"]) == ("north", "2", "4000")
-    assert "plaza / north" in table.stdout
+    head, _, line = table.stdout.splitlines()[1:4]
+    assert head.split()[:7] == ["world", "/", "slot", "requests", "filled", "rendered", "viewable"]
+    assert line.split()[:3] == ["plaza", "/", "north"]
     assert "0.0036 USD to worlds, 0.0004 fee" in table.stdout
 
 

@@ -23,6 +23,8 @@ from openslot_spec.errors import Code, OpenSlotError
 __all__ = ["report"]
 
 TIMEOUT_S = 60.0
+PIPED_WIDTH = 160
+"""Where no window breaks lines, a row is one of them."""
 
 
 def report(
@@ -65,6 +67,8 @@ def _fetch(server: str, key: str, by: Dimension) -> Report:
 
 def _print_tables(found: Report) -> None:
     console = Console()
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
     head, *rows = table_rows(found)
     console.print(_table([*head[:-1], f"{head[-1]} {found.currency}"], rows))
     if why := list(why_rows(found)):
