@@ -48,11 +48,13 @@ class Caller:
 class Listener:
     """Whom a link tells: `duties` run during each connection, `push` takes messages nobody asked for.
 
-    Duties never return; a refusal they raise ends the connection.
+    `say` hears once of each time without a connection why there is none. Duties never return; a refusal they raise ends
+    the connection.
     """
 
     duties: tuple[Callable[[Welcome], Coroutine[Any, Any, None]], ...]
     push: Callable[[Message], None]
+    say: Callable[[OpenSlotError], None]
 
 
 class Link:
@@ -89,6 +91,8 @@ class Link:
             self._tried.set()
             if self.refusal is not None:
                 return
+            if not self._failures:
+                self._listener.say(self.trouble)
             self._failures += 1
             pause_ms = backoff_ms(self._failures, self._outside.entropy(2))
             await asyncio.sleep(max(pause_ms, self.trouble.retry_after_ms) / 1000)

@@ -61,7 +61,7 @@ class World:
 
     Entering raises `KEY_UNKNOWN`, `ROLE_FORBIDDEN`, `UNSUPPORTED_VERSION`, `CONFIG_INVALID` or `STORAGE_FAILED`; the
     first three may also come later and are then raised once, by `load` or `tick`. A server that is away is no error:
-    the world goes on, events wait in the spool, `online` says so.
+    the world goes on, events wait in the spool, `online` says so, and `on_problem` hears why, once.
     """
 
     def __init__(
@@ -82,8 +82,9 @@ class World:
         self._meter = Meter(speed_max_mps=self._settings.speed_max_mps)
         cache = Cache(self._settings.cache, root, outside, self._in_use, self._settings.cache_limit_bytes)
         self._placing = Placing(self._meter, cache, self._clock.now_ms, self._settings.on_problem)
+        duties = (self._keep_filled, self._deliver)
         self._link = Link(
-            Caller(socket, key, name), outside, Listener((self._keep_filled, self._deliver), self._placing.push)
+            Caller(socket, key, name), outside, Listener(duties, self._placing.push, self._settings.on_problem)
         )
         self._outbox: Outbox | None = None
         self._limits = Limits()

@@ -47,7 +47,7 @@ class Sender:
     async def __aenter__(self) -> Sender:
         outside = Outside(dial=self.server.dial, wall_ms=lambda: EPOCH_MS, entropy=lambda n: bytes(n), aside=at_once)
         self.outbox = Outbox(Spool(self.disk, "spool", self.limit_bytes), outside, self.said.append)
-        listener = Listener((self._deliver,), self.pushed.append)
+        listener = Listener((self._deliver,), self.pushed.append, self.said.append)
         self.link = Link(Caller("ws://test", self.key, "plaza"), outside, listener)
         self._tasks = [asyncio.create_task(self.link.run()), asyncio.create_task(self.outbox.store())]
         return self
@@ -112,6 +112,7 @@ def test_events_wait_for_a_server_that_is_away() -> None:
             assert sender.link.trouble.code is Code.SERVER_AWAY
             await asyncio.sleep(3 * 3600)
             assert sender.outbox.counts.spooled == 3
+            assert [problem.code for problem in sender.said] == [Code.SERVER_AWAY]  # once, however long it takes
             server.away = False
             await sender.finish()
             assert len(server.events) == 3
