@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from openslot_sdk.meter import Taken
-from openslot_spec.exposures import COLUMNS, MAX_DURATION_MS, ExposureColumns
+from openslot_spec.exposures import COLUMNS, DURATIONS, MAX_DURATION_MS, ExposureColumns
 from openslot_spec.ids import make_id
 from openslot_spec.limits import Limits
 from openslot_spec.messages import ExposuresPut
@@ -33,7 +33,8 @@ def batches(taken: Sequence[Taken], size: int, now_ms: int, entropy: Callable[[i
     tickets = [ticket for each in taken for ticket in each.tickets]
     whole = {name: np.concatenate([getattr(each, name) for each in events]) for name in COLUMNS if name not in _OTHERS}
     whole["viewer"] = np.concatenate([each.recorded.viewer for each in taken])
-    for name in ("continuous_ms", "cumulative_ms"):
+    whole["profile"] = np.concatenate([np.full(len(each.tickets), each.profile) for each in taken])
+    for name in DURATIONS:
         whole[name] = np.minimum(whole[name], MAX_DURATION_MS)
     for start in range(0, len(tickets), size):
         part = slice(start, start + size)
@@ -45,5 +46,5 @@ def batches(taken: Sequence[Taken], size: int, now_ms: int, entropy: Callable[[i
         yield ExposuresPut(batch=make_id(now_ms, entropy(10)), tickets=distinct, columns=packed)
 
 
-_OTHERS = {"ticket", "viewer"}
+_OTHERS = {"profile", "ticket", "viewer"}
 """Columns that the events themselves do not have."""

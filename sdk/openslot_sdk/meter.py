@@ -21,7 +21,7 @@ from openslot_sdk.audience import Audience, Member
 from openslot_sdk.motion import Motion, motion_rules
 from openslot_sdk.views import Crowd, Opening, Recorded, Tally, Views
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.exposures import OWN, EventKind, WhyNot
 from openslot_spec.messages import Placement
 from openslot_spec.profiles import profile
 from openslot_spec.slots import Slot
@@ -92,10 +92,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
-    """Events as they leave the meter, one ticket for each."""
+    """Events as they leave the meter, one ticket for each; `profile` as in the column of that name."""
 
     recorded: Recorded
     tickets: tuple[bytes, ...]
+    profile: int = OWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ sampled; that breaks a run, as any gap does, and the view goes on when they are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.exposures import HALF, EventKind, WhyNot
 from openslot_spec.profiles import Profile
 from openslot_spec.slots import Slot
 from openslot_view.cameras import Cameras
@@ -80,7 +80,8 @@ class Views:
 
     def __init__(self, profile: Profile, slots: Sequence[Slot], owners: Sequence[int]) -> None:
         self.profile = profile
-        self._gates = Gates.of(profile)
+        # half of a slot is timed too, so it is measured also where the profile asks for more
+        self._gates = replace(Gates.of(profile), visible_fraction_min=min(profile.visible_fraction_min, HALF))
         self.slots: tuple[Slot, ...] = ()
         self._owners: tuple[int, ...] = ()
         self.tally = Tally.of(0)

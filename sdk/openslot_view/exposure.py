@@ -7,7 +7,8 @@
 
 A run lasts from its first to its last passing sample. A view becomes viewable once, at the first passing sample that
 lies at least the profile's duration after its run's start (for a cumulative profile: when all runs together last it).
-A row is one view: one viewer and one placement. Nothing here reads a clock.
+Three conditions are timed so: the profile's gate, and its gate with half and with all of the surface in the place of
+its own share. A row is one view: one viewer and one placement. Nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.exposures import DURATIONS, FULL, HALF, EventKind, WhyNot
 from openslot_spec.profiles import Profile
 from openslot_view.gates import Gates
 from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
+from openslot_view.timers import NOT_RUNNING, Timers
 
 __all__ = ["Events", "Exposures", "Samples"]
 
@@ -30,7 +32,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_NOT_RUNNING = -1.0
+GATE = 0
+"""The profile's lane; those of half and full come after it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +45,7 @@ class Samples:
     """
 
     visible_fraction: Floats
+    on_screen_fraction: Floats
     coverage: Floats
     angle_deg: Floats
     screen_angle_deg: Floats
@@ -70,6 +74,7 @@ class Samples:
         sight, screen = (np.where(two_sided, np.minimum(angle, 180 - angle), angle) for angle in angles)
         return cls(
             seen.visible_fraction[viewer, surface],
+            seen.on_screen_fraction[viewer, surface],
             seen.coverage[viewer, surface],
             sight,
             screen,
@@ -86,13 +91,17 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Events:
-    """n events, arrays (n,); means are over the view's passing samples so far, 0 where there is none."""
+    """n events, arrays (n,); means are over the time that the view's gate held so far, 0 where it has not."""
 
     kind: NDArray[np.uint8]
     row: Ints
     at_ms: Ints
     continuous_ms: Ints
     cumulative_ms: Ints
+    half_continuous_ms: Ints
+    half_cumulative_ms: Ints
+    full_continuous_ms: Ints
+    full_cumulative_ms: Ints
     visible_fraction: Floats
     coverage: Floats
     angle_deg: Floats
@@ -109,41 +118,30 @@ class Events:
 
 @dataclass(slots=True, eq=False)
 class _Views:
-    """The state of every row; `run_start` is −1 where no run is on, `runs` counts the runs begun."""
+    """The state of every row but its timers; the sums are of figure × time."""
 
     open: Bools
     rendered: Bools
     viewable: Bools
-    run_start: Floats
-    run_last: Floats
-    runs: Ints
-    longest: Floats
-    finished: Floats
-    passed: Ints
+    furthest: Ints
     fraction_sum: Floats
     coverage_sum: Floats
     angle_sum: Floats
-    furthest: Ints
 
     @classmethod
     def of(cls, count: int) -> _Views:
         flags: dict[str, Any] = dict.fromkeys(("open", "rendered", "viewable"), np.bool_)
-        kinds = flags | dict.fromkeys(("runs", "passed", "furthest"), np.int64)
-        arrays: dict[str, Any] = {each.name: np.zeros(count, kinds.get(each.name, np.float64)) for each in fields(cls)}
-        arrays["run_start"] -= 1.0
-        return cls(**arrays)
+        kinds = flags | {"furthest": np.int64}
+        return cls(**{each.name: np.zeros(count, kinds.get(each.name, np.float64)) for each in fields(cls)})
 
     def renew(self, rows: Ints) -> None:
-        fresh = _Views.of(len(rows))
         for each in fields(self):
-            getattr(self, each.name)[rows] = getattr(fresh, each.name)
+            getattr(self, each.name)[rows] = 0
 
     def grow(self, count: int) -> None:
-        have = len(self.open)
-        if count > have:
-            more = _Views.of(max(count, 2 * have) - have)
-            for each in fields(self):
-                setattr(self, each.name, np.concatenate([getattr(self, each.name), getattr(more, each.name)]))
+        more = _Views.of(count - len(self.open))
+        for each in fields(self):
+            setattr(self, each.name, np.concatenate([getattr(self, each.name), getattr(more, each.name)]))
 
 
 class Exposures:
@@ -156,12 +154,17 @@ class Exposures:
         self.profile = profile
         self._gates = Gates.of(profile)
         self._views = _Views.of(64)
+        self._timers = Timers(64, 3)
 
     def open(self, rows: ArrayLike) -> None:
         """Begin the views of `rows` anew."""
         index = np.atleast_1d(np.asarray(rows, np.int64))
-        self._views.grow(int(index.max(initial=-1)) + 1)
+        have, wanted = len(self._views.open), int(index.max(initial=-1)) + 1
+        if wanted > have:
+            self._views.grow(max(wanted, 2 * have))
+            self._timers.grow(max(wanted, 2 * have))
         self._views.renew(index)
+        self._timers.renew(index)
         self._views.open[index] = True
 
     def sample(self, t_ms: float, rows: ArrayLike, samples: Samples) -> Events:
@@ -173,12 +176,8 @@ class Exposures:
         views = self._views
         why = self.judge(samples)
         passing = why == WhyNot.COUNTED
-        running = views.run_start[index] != _NOT_RUNNING
-        waited = t_ms - views.run_last[index]
-        goes_on = running & passing & (waited >= 0) & (waited <= self.profile.max_gap_ms)
-        self._finish(index[running & ~goes_on])
-        self._begin(t_ms, index[passing & ~goes_on])
-        self._extend(t_ms, index[passing], samples.take(passing))
+        went_on = self._timers.take(t_ms, index, self._lanes(samples, why), self.profile.max_gap_ms)
+        self._add(index, samples, went_on[:, GATE])
         reached = np.where(passing, WhyNot.TOO_SHORT, why % WhyNot.UNMEASURABLE)
         views.furthest[index] = np.maximum(views.furthest[index], reached)
         return self._news(t_ms, index, samples)
@@ -186,8 +185,8 @@ class Exposures:
     def close(self, t_ms: float, rows: ArrayLike) -> Events:
         """End the views of the open `rows` and return their END events, with why a view did not count."""
         index = self._opened(rows)
-        self._finish(index[self._views.run_start[index] != _NOT_RUNNING])
-        ends = self._events(EventKind.END, t_ms, index)
+        self._timers.stop(index)
+        ends = self.events(EventKind.END, t_ms, index)
         self._views.open[index] = False
         return ends
 
@@ -206,7 +205,7 @@ class Exposures:
             # what is too little only because something hides the rest is not too small
             (tiny & (samples.why != WhyNot.OBSTRUCTED), WhyNot.TOO_SMALL),
             (~gates.angle_passes(samples.angle_deg, samples.screen_angle_deg), WhyNot.TOO_OBLIQUE),
-            (small & (samples.why == WhyNot.CLIPPED), WhyNot.CLIPPED),
+            (samples.on_screen_fraction < gates.visible_fraction_min, WhyNot.CLIPPED),
             (~samples.front_facing, WhyNot.BACK_FACING),
             ((samples.visible_fraction <= 0) & (samples.why <= WhyNot.VIEWPORT), WhyNot.VIEWPORT),
             (np.isnan(samples.visible_fraction + samples.coverage + samples.angle_deg), WhyNot.UNMEASURABLE),
@@ -218,16 +217,34 @@ class Exposures:
 
     def run(self, row: int) -> tuple[int, float, float]:
         """Return how many runs `row` has begun, and first and last passing sample of the one that is on, else −1."""
-        views = self._views
-        start = float(views.run_start[row])
-        return int(views.runs[row]), start, float(views.run_last[row]) if start != _NOT_RUNNING else start
+        start = float(self._timers.start[row, GATE])
+        last = float(self._timers.last[row, GATE]) if start != NOT_RUNNING else start
+        return int(self._timers.runs[row, GATE]), start, last
 
     def totals(self, rows: ArrayLike) -> tuple[Floats, Floats]:
         """Return the longest run and all runs together of `rows`, in ms, the ones that are on included."""
-        index = np.asarray(rows, np.int64)
+        longest, together = self._timers.totals(np.asarray(rows, np.int64))
+        return longest[:, GATE], together[:, GATE]
+
+    def events(self, kind: EventKind, t_ms: float, index: Ints) -> Events:
+        """Return an event of `kind` for each row, with its figures so far; an END says why, others COUNTED."""
         views = self._views
-        current = np.where(views.run_start[index] == _NOT_RUNNING, 0.0, views.run_last[index] - views.run_start[index])
-        return np.maximum(views.longest[index], current), views.finished[index] + current
+        longest, together = self._timers.totals(index)
+        lasted = np.where(together[:, GATE] > 0, together[:, GATE], 1.0)
+        furthest = np.where(views.furthest[index] == 0, int(WhyNot.UNMEASURABLE), views.furthest[index])
+        why = np.where(views.viewable[index] | (kind != EventKind.END), int(WhyNot.COUNTED), furthest)
+        times = np.rint(np.stack([longest, together], axis=2)).astype(np.int64).reshape(len(index), len(DURATIONS)).T
+        durations: dict[str, Any] = dict(zip(DURATIONS, times, strict=True))
+        return Events(
+            kind=np.full(len(index), kind, np.uint8),
+            row=index,
+            at_ms=np.full(len(index), round(t_ms), np.int64),
+            **durations,
+            visible_fraction=views.fraction_sum[index] / lasted,
+            coverage=views.coverage_sum[index] / lasted,
+            angle_deg=views.angle_sum[index] / lasted,
+            why=why.astype(np.uint8),
+        )
 
     def _opened(self, rows: ArrayLike) -> Ints:
         index = np.atleast_1d(np.asarray(rows, np.int64))
@@ -236,51 +253,32 @@ class Exposures:
             raise ValueError("a row that is not open")
         return index
 
-    def _begin(self, t_ms: float, index: Ints) -> None:
-        self._views.run_start[index] = t_ms
-        self._views.runs[index] += 1
+    def _lanes(self, samples: Samples, why: NDArray[np.uint8]) -> Bools:
+        """Return (n, 3) whether samples pass with the profile's share of the surface, with half and with all of it."""
+        gates = self._gates
+        holds = samples.focused & ~samples.idle & samples.front_facing & (samples.coverage >= gates.coverage_min)
+        holds &= gates.angle_passes(samples.angle_deg, samples.screen_angle_deg) & (why != WhyNot.UNMEASURABLE)
+        share = samples.visible_fraction
+        return np.stack([why == WhyNot.COUNTED, holds & (share >= HALF), holds & (share >= FULL)], axis=1)
 
-    def _extend(self, t_ms: float, index: Ints, samples: Samples) -> None:
-        views = self._views
-        views.run_last[index] = t_ms
-        views.passed[index] += 1
-        views.fraction_sum[index] += samples.visible_fraction
-        views.coverage_sum[index] += samples.coverage
-        on_screen = self.profile.angle_basis == "screen"
-        views.angle_sum[index] += samples.screen_angle_deg if on_screen else samples.angle_deg
-
-    def _finish(self, index: Ints) -> None:
-        views = self._views
-        lasted = views.run_last[index] - views.run_start[index]
-        views.longest[index] = np.maximum(views.longest[index], lasted)
-        views.finished[index] += lasted
-        views.run_start[index] = _NOT_RUNNING
+    def _add(self, index: Ints, samples: Samples, went_on_ms: Floats) -> None:
+        """Give the time since a run's last sample to the figures of this one."""
+        views, on = self._views, np.flatnonzero(went_on_ms)
+        rows, time_ms = index[on], went_on_ms[on]
+        angle = samples.screen_angle_deg if self.profile.angle_basis == "screen" else samples.angle_deg
+        views.fraction_sum[rows] += samples.visible_fraction[on] * time_ms
+        views.coverage_sum[rows] += samples.coverage[on] * time_ms
+        views.angle_sum[rows] += angle[on] * time_ms
 
     def _news(self, t_ms: float, index: Ints, samples: Samples) -> Events:
         views = self._views
         drawn = index[(samples.visible_fraction > 0) & samples.front_facing & ~views.rendered[index]]
         views.rendered[drawn] = True
-        running = index[views.run_start[index] != _NOT_RUNNING]
+        running = index[self._timers.start[index, GATE] != NOT_RUNNING]
         together = self.totals(running)[1]
-        current = together if self.profile.cumulative else views.run_last[running] - views.run_start[running]
-        met = running[(current >= self.profile.duration_ms) & ~views.viewable[running]]
-        views.viewable[met] = True
-        return Events.join([self._events(EventKind.RENDERED, t_ms, drawn), self._events(EventKind.VIEWABLE, t_ms, met)])
-
-    def _events(self, kind: EventKind, t_ms: float, index: Ints) -> Events:
-        views = self._views
-        longest, together = self.totals(index)
-        passed = np.maximum(views.passed[index], 1)
-        furthest = np.where(views.furthest[index] == 0, int(WhyNot.UNMEASURABLE), views.furthest[index])
-        why = np.where(views.viewable[index] | (kind != EventKind.END), int(WhyNot.COUNTED), furthest)
-        return Events(
-            np.full(len(index), kind, np.uint8),
-            index,
-            np.full(len(index), round(t_ms), np.int64),
-            np.rint(longest).astype(np.int64),
-            np.rint(together).astype(np.int64),
-            views.fraction_sum[index] / passed,
-            views.coverage_sum[index] / passed,
-            views.angle_sum[index] / passed,
-            why.astype(np.uint8),
-        )
+        current = self._timers.last[running, GATE] - self._timers.start[running, GATE]
+        met = (together if self.profile.cumulative else current) >= self.profile.duration_ms
+        viewable = running[met & ~views.viewable[running]]
+        views.viewable[viewable] = True
+        news = [(EventKind.RENDERED, drawn), (EventKind.VIEWABLE, viewable)]
+        return Events.join([self.events(kind, t_ms, rows) for kind, rows in news])

@@ -2,6 +2,10 @@
 
 A *view* is one viewer looking at one placement. Events travel in columns: one array per field, little-endian, one entry
 per event. An event's id is its batch's id and its place in the batch, so a batch is counted once or not at all.
+
+                ┌─ START ─ FIRST_QUARTILE ─ MIDPOINT ─ THIRD_QUARTILE ─ COMPLETE ─┐   of a video
+    RENDERED ───┤    └──── PAUSE ────────────────────────────────────────────────┼─── END
+                └─ VIEWABLE ─────────────────────────────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -17,7 +21,20 @@ from numpy.typing import NDArray
 
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["COLUMNS", "MAX_EVENTS", "EventKind", "ExposureColumns", "WhyNot", "batch_digest"]
+__all__ = [
+    "COLUMNS",
+    "DURATIONS",
+    "FOLLOWS",
+    "FULL",
+    "HALF",
+    "MAX_EVENTS",
+    "OWN",
+    "VIDEO",
+    "EventKind",
+    "ExposureColumns",
+    "WhyNot",
+    "batch_digest",
+]
 
 MAX_EVENTS = 10_000
 """Events in one batch at the most."""
@@ -33,6 +50,31 @@ class EventKind(IntEnum):
     """The view met its profile: the gate held for the profile's duration without a break."""
     END = 3
     """The view is over; carries the totals and, if it did not count, why."""
+    START = 4
+    """A video was seen to play for the first time."""
+    FIRST_QUARTILE = 5
+    """A quarter of its length was seen to play; so on to COMPLETE."""
+    MIDPOINT = 6
+    THIRD_QUARTILE = 7
+    COMPLETE = 8
+    PAUSE = 9
+    """A video that was seen to play is not, for the first time before it was complete; carries why."""
+
+
+VIDEO = (EventKind.START, EventKind.FIRST_QUARTILE, EventKind.MIDPOINT, EventKind.THIRD_QUARTILE, EventKind.COMPLETE)
+"""What becomes of a video, in this order."""
+FOLLOWS: dict[EventKind, frozenset[EventKind]] = {
+    EventKind.RENDERED: frozenset(),
+    EventKind.VIEWABLE: frozenset({EventKind.RENDERED}),
+    **{kind: frozenset({EventKind.RENDERED, *VIDEO[:place]}) for place, kind in enumerate(VIDEO)},
+    EventKind.PAUSE: frozenset({EventKind.RENDERED, EventKind.START}),
+    EventKind.END: frozenset(EventKind) - {EventKind.END},
+}
+"""Of one view: what a kind may not precede."""
+OWN = 0
+"""In the column `profile`: the profile of the event's ticket."""
+HALF, FULL = 0.5, 1.0
+"""Shares of the surface that are timed beside the profile's own, in the columns `half_…` and `full_…`."""
 
 
 class WhyNot(IntEnum):
@@ -58,23 +100,41 @@ class WhyNot(IntEnum):
 
 COLUMNS: dict[str, str] = {
     "kind": "<u1",
+    "profile": "<u1",
     "ticket": "<u2",
     "viewer": "<u4",
     "at_ms": "<i8",
     "continuous_ms": "<u4",
     "cumulative_ms": "<u4",
+    "half_continuous_ms": "<u4",
+    "half_cumulative_ms": "<u4",
+    "full_continuous_ms": "<u4",
+    "full_cumulative_ms": "<u4",
     "visible_fraction": "<f4",
     "coverage": "<f4",
     "angle_deg": "<f4",
     "why": "<u1",
 }
-"""Column name to numpy type. `ticket` is an index into the batch's tickets; means are over passing samples."""
+"""Column name to numpy type.
+
+`profile` is the number of the profile by which the view was judged, 0 for the ticket's own; `ticket` an index into the
+batch's tickets; `half_` and `full_` are at 50 % and at 100 % of the surface; means are over the time that passed.
+"""
+DURATIONS = tuple(name for name in COLUMNS if name.endswith(("continuous_ms", "cumulative_ms")))
+"""Columns that say for how long: the longest run, all runs; of the profile, at 50 % and at 100 %."""
+NO_LONGER: tuple[tuple[str, str], ...] = (
+    ("continuous_ms", "cumulative_ms"),
+    ("half_continuous_ms", "half_cumulative_ms"),
+    ("full_continuous_ms", "full_cumulative_ms"),
+    ("full_continuous_ms", "half_continuous_ms"),
+    ("full_cumulative_ms", "half_cumulative_ms"),
+)
+"""Columns of which the first is never longer than the second."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "kind": (min(EventKind), max(EventKind)),
     "at_ms": (0, 2**53),
-    "continuous_ms": (0, MAX_DURATION_MS),
-    "cumulative_ms": (0, MAX_DURATION_MS),
+    **dict.fromkeys(DURATIONS, (0, MAX_DURATION_MS)),
     "visible_fraction": (0.0, 1.0),
     "coverage": (0.0, 1.0),
     "angle_deg": (0.0, 180.0),
@@ -103,11 +163,16 @@ class ExposureColumns:
     """The events of one batch, one array of length n per field of `COLUMNS`."""
 
     kind: NDArray[np.uint8]
+    profile: NDArray[np.uint8]
     ticket: NDArray[np.uint16]
     viewer: NDArray[np.uint32]
     at_ms: NDArray[np.int64]
     continuous_ms: NDArray[np.uint32]
     cumulative_ms: NDArray[np.uint32]
+    half_continuous_ms: NDArray[np.uint32]
+    half_cumulative_ms: NDArray[np.uint32]
+    full_continuous_ms: NDArray[np.uint32]
+    full_cumulative_ms: NDArray[np.uint32]
     visible_fraction: NDArray[np.float32]
     coverage: NDArray[np.float32]
     angle_deg: NDArray[np.float32]
@@ -162,8 +227,9 @@ def _column(name: str, data: bytes) -> NDArray[Any]:
 def _check_ranges(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
     if not _are_surely_inside(arrays, tickets):
         _refuse_outside(arrays, tickets)
-    if (arrays["continuous_ms"] > arrays["cumulative_ms"]).any():
-        raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, "longer than cumulative_ms", where="columns/continuous_ms")
+    for part, whole in NO_LONGER:
+        if (arrays[part] > arrays[whole]).any():
+            raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, f"longer than {whole}", where=f"columns/{part}")
 
 
 def _are_surely_inside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> bool:

@@ -14,7 +14,7 @@ from openslot_spec.errors import SENTENCES, Code
 from openslot_spec.exposures import COLUMNS, RANGES, EventKind, WhyNot
 from openslot_spec.messages import MESSAGES, Envelope
 from openslot_spec.paths import Paths
-from openslot_spec.profiles import Profile
+from openslot_spec.profiles import Profile, profile_numbers
 from openslot_spec.records import Record
 from openslot_spec.slots import EXTENSION, Slot, SlotTerms
 
@@ -107,6 +107,8 @@ def _columns() -> str:
         lines.append(f"| `{name}` | `{dtype}` | {span} |")
     for title, kinds in (("kind", EventKind), ("why", WhyNot)):
         lines += ["", f"| `{title}` | name |", "|---|---|", *(f"| {kind.value} | {kind.name} |" for kind in kinds)]
+    lines += ["", "| `profile` | name |", "|---|---|", "| 0 | the profile of the event's ticket |"]
+    lines += [f"| {number} | {profile.name} |" for number, profile in profile_numbers().items()]
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.records import Record
 
-__all__ = ["Profile", "profile", "profile_names"]
+__all__ = ["Profile", "profile", "profile_names", "profile_numbers"]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Duration = Annotated[int, Field(ge=0, le=3_600_000)]
@@ -25,10 +25,12 @@ class Profile(Record):
     """One definition of a viewable impression."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
+    number: Annotated[int, Field(ge=1, le=255)]
+    """Its name in the column `profile`; never given to another."""
     version: Annotated[int, Field(ge=1)]
     visible_fraction_min: Fraction
     """Share of the slot's surface that is visible, at least (inclusive)."""
-    duration_ms: Duration
+    duration_ms: Annotated[int, Field(ge=1, le=3_600_000)]
     """Time for which the gate must hold."""
     coverage_min: Fraction = 0.0
     """Share of the viewport's pixels, at least (inclusive); 0 asks for nothing."""
@@ -58,6 +60,11 @@ def profile(name: str) -> Profile:
 def profile_names() -> tuple[str, ...]:
     """Return the names of all profiles, sorted."""
     return tuple(sorted(_profiles()))
+
+
+def profile_numbers() -> dict[int, Profile]:
+    """Return all profiles by their numbers, in order."""
+    return {item.number: item for item in sorted(_profiles().values(), key=lambda item: item.number)}
 
 
 @cache

@@ -74,9 +74,11 @@ def _evidence(database: sqlite3.Connection) -> Iterator[str]:
 
 def _counted_once(kept: list[Event]) -> Iterator[str]:
     counted = Counter(
-        (event.ticket.placement, event.viewer, event.kind) for event in kept if event.ticket and event.verdict <= FREE
+        (event.ticket.placement, event.viewer, event.kind, event.profile)
+        for event in kept
+        if event.ticket and event.verdict <= FREE
     )
-    for (placement, viewer, kind), count in counted.items():
+    for (placement, viewer, kind, _), count in counted.items():
         if count > 1:
             yield f"event {kind} of viewer {viewer} at {placement.hex()} counts {count} times"
 
@@ -137,4 +139,4 @@ def _accounts(database: sqlite3.Connection) -> Counter[tuple[str, str]]:
 
 
 def _is_paid(event: Event) -> bool:
-    return event.kind == VIEWABLE and event.verdict == VALID
+    return event.kind == VIEWABLE and event.verdict == VALID and not event.profile

@@ -76,11 +76,16 @@ async def cheat(play: Simulation) -> None:
 def _claim(play: Simulation, ticket: bytes, at_ms: int) -> ExposuresPut:
     figures: dict[str, Any] = {
         "kind": EventKind.VIEWABLE,
+        "profile": 0,
         "ticket": 0,
         "viewer": 1_000 + play.chance.randrange(1_000_000),
         "at_ms": at_ms,
         "continuous_ms": 1_000,
         "cumulative_ms": 1_000,
+        "half_continuous_ms": 1_000,
+        "half_cumulative_ms": 1_000,
+        "full_continuous_ms": 0,
+        "full_cumulative_ms": 0,
         "visible_fraction": 1.0,
         "coverage": 0.5,
         "angle_deg": 0.0,

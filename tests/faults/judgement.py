@@ -82,7 +82,7 @@ def _counts_agree(walker: Walker, stored: Stored) -> Iterator[str]:
     accepted = 0
     for batch in walker.kept:
         events = stored.first(walker.name, batch)
-        kinds.update(event.kind for event in events)
+        kinds.update(event.kind for event in events if not event.profile)
         accepted += sum(event.verdict not in recount.REFUSED for event in events)
     lives = walker.stats
     dropped = sum(sum(life.events.dropped.values()) for life in lives)

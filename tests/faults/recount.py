@@ -23,6 +23,18 @@ WHY = (
     *("no_window_focus", "idle", "unmeasurable"),
 )
 RENDERED, VIEWABLE, END = 1, 2, 3
+VIDEO = {4: "start", 5: "first_quartile", 6: "midpoint", 7: "third_quartile", 8: "complete", 9: "pause"}
+PROFILES = (
+    *("", "iig-2.0-display", "iig-2.0-video", "mrc-display", "mrc-large", "mrc-video"),
+    *("roblox-image", "roblox-video", "ias-gaming", "full-view"),
+)
+"""By their numbers; 0 is the profile of the ticket."""
+TIMES = {
+    "mean_exposure_ms": "cumulative_ms",
+    "mean_longest_ms": "continuous_ms",
+    "mean_half_ms": "half_cumulative_ms",
+    "mean_full_ms": "full_cumulative_ms",
+}
 VALID, FREE = 0, 1
 REFUSED = {
     2: "event.duplicate",
@@ -53,20 +65,25 @@ ENOUGH = 8
 RULES = "openslot-traffic 1"
 LETTERS = {
     "kind": "B",
+    "profile": "B",
     "ticket": "H",
     "viewer": "I",
     "at_ms": "q",
     "continuous_ms": "I",
     "cumulative_ms": "I",
+    "half_continuous_ms": "I",
+    "half_cumulative_ms": "I",
+    "full_continuous_ms": "I",
+    "full_cumulative_ms": "I",
     "visible_fraction": "f",
     "coverage": "f",
     "angle_deg": "f",
     "why": "B",
 }
-KEYS = {"slot": (0, 1), "world": (0,), "line_item": (2, 3), "advertiser": (3,)}
-"""Which of world, slot, line item and advertiser name a row."""
-Where = tuple[str, str, str]
-"""World, slot, line item."""
+KEYS = {"slot": (0, 1), "world": (0,), "line_item": (2, 3), "advertiser": (3,), "profile": (4,)}
+"""Which of world, slot, line item, advertiser and profile name a row."""
+Where = tuple[str, str, str, str]
+"""World, slot, line item, profile."""
 
 
 class Ticket(NamedTuple):
@@ -95,12 +112,13 @@ class Event(NamedTuple):
     world: str
     came_ms: int
     ticket: Ticket | None
+    verdict: int
     kind: int
+    profile: int
     viewer: int
     at_ms: int
-    cumulative_ms: int
+    times: tuple[int, ...]
     why: int
-    verdict: int
 
 
 def events(database: sqlite3.Connection) -> Iterator[Event]:
@@ -110,11 +128,10 @@ def events(database: sqlite3.Connection) -> Iterator[Event]:
     for batch, world, came_ms, tickets, columns, verdicts in rows:
         known = [ticket(token, secrets) for token in msgpack.unpackb(tickets)]
         for event, verdict in zip(unpacked(msgpack.unpackb(columns)), verdicts, strict=True):
-            index, kind, viewer, at_ms, cumulative_ms, why = (event[name] for name in _KEPT)
-            yield Event(batch, world, came_ms, known[index], kind, viewer, at_ms, cumulative_ms, why, verdict)
-
-
-_KEPT = ("ticket", "kind", "viewer", "at_ms", "cumulative_ms", "why")
+            kind, profile, viewer, at_ms = (event[name] for name in ("kind", "profile", "viewer", "at_ms"))
+            head = (batch, world, came_ms, known[event["ticket"]], verdict)
+            times = tuple(event[name] for name in TIMES.values())
+            yield Event(*head, kind, profile, viewer, at_ms, times, event["why"])
 
 
 def unpacked(columns: dict[str, bytes]) -> Iterator[dict[str, Any]]:
@@ -138,8 +155,9 @@ def report(database: sqlite3.Connection, by: str, fee_ppm: int, currency: str = 
     """Return what the server's report must say, figure by figure."""
     advertisers = dict(database.execute("SELECT id, advertiser FROM line_items"))
     sums: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    for where, figure, count in [*decided(database), *happened(database, fee_ppm), *traffic(database)]:
-        names = (*where, advertisers.get(where[2], ""))
+    found = [*decided(database), *happened(database, fee_ppm, by), *traffic(database, by), *unfinished(database)]
+    for (*place, profile), figure, count in found:
+        names = (*place, advertisers.get(place[2], ""), profile)
         key = tuple(name if place in KEYS[by] else "" for place, name in enumerate(names))
         sums[key][figure] += count
     totals: Counter[str] = Counter()
@@ -150,7 +168,7 @@ def report(database: sqlite3.Connection, by: str, fee_ppm: int, currency: str = 
         "by": by,
         "currency": currency,
         "rows": [_row(key, row) for key, row in sorted(sums.items()) if any(key)],
-        "totals": _row(("", "", "", ""), totals),
+        "totals": _row(("",) * 5, totals),
         "traffic_rules": RULES,
         "ledger_records": records,
         "ledger_sha256": sha256,
@@ -161,43 +179,48 @@ def decided(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
     """Yield a request for each slot that was asked for, and what came of it."""
     for world, outcomes in database.execute("SELECT world, outcomes FROM decisions"):
         for slot, reason, _, line_item, *_ in msgpack.unpackb(outcomes):
-            yield (world, slot, line_item), "requests", 1
-            yield (world, slot, line_item), f"no_ad.{reason}" if reason else "filled", 1
+            yield (world, slot, line_item, ""), "requests", 1
+            yield (world, slot, line_item, ""), f"no_ad.{reason}" if reason else "filled", 1
 
 
-def happened(database: sqlite3.Connection, fee_ppm: int) -> Iterator[tuple[Where, str, int]]:
+def happened(database: sqlite3.Connection, fee_ppm: int, by: str) -> Iterator[tuple[Where, str, int]]:
     """Yield what each event adds to which figure."""
     for event in events(database):
         terms = event.ticket
         if event.verdict in REFUSED:
             yield place(event), f"refused.{REFUSED[event.verdict]}", 1
             continue
-        if event.verdict in MARKED:
+        if event.verdict in MARKED or (event.profile and by != "profile"):
             continue
         assert terms is not None, "an event without a ticket was accepted"
-        for figure, count in accepted(event, terms, fee_ppm):
-            yield (terms.world, terms.slot, terms.line_item), figure, count
+        for figure, count in accepted(event):
+            yield place(event), figure, count
+        for figure, count in paid(event, terms, fee_ppm):
+            yield (terms.world, terms.slot, terms.line_item, ""), figure, count
 
 
 def place(event: Event) -> Where:
     """Return what an event is about; what names no ticket of its world is about no slot."""
     terms = event.ticket
+    profile = PROFILES[event.profile] if event.profile < len(PROFILES) else ""
     if terms is None or terms.world != event.world:
-        return event.world, "", ""
-    return terms.world, terms.slot, terms.line_item
+        return event.world, "", "", profile
+    return terms.world, terms.slot, terms.line_item, profile or terms.profile
 
 
-def traffic(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
+def traffic(database: sqlite3.Connection, by: str) -> Iterator[tuple[Where, str, int]]:
     """Yield gross, valid, invalid and undetermined views, and why invalid ones are."""
     good: defaultdict[tuple[str, str, int], list[Where]] = defaultdict(list)
+    known: Counter[tuple[str, str, int]] = Counter()
     suspects = set()
     for event in events(database):
-        if event.kind != VIEWABLE:
+        if event.kind != VIEWABLE or (event.profile and by != "profile"):
             continue
         yield place(event), "gross", 1
         who = (event.world, event.ticket.session if event.ticket else "", event.viewer)
         if event.verdict <= FREE:
             good[who].append(place(event))
+            known[who] += not event.profile
             continue
         yield place(event), "invalid", 1
         yield place(event), f"invalid_why.{(REFUSED | MARKED)[event.verdict]}", 1
@@ -205,29 +228,46 @@ def traffic(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
             suspects.add(who)
     for who, places in good.items():
         for where in places:
-            yield where, "valid" if len(places) >= ENOUGH and who not in suspects else "undetermined", 1
+            yield where, "valid" if known[who] >= ENOUGH and who not in suspects else "undetermined", 1
 
 
-def accepted(event: Event, terms: Ticket, fee_ppm: int) -> Iterator[tuple[str, int]]:
+def unfinished(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
+    """Yield the views of which neither that they were viewable nor their end is known."""
+    views: defaultdict[tuple[bytes, int], set[int]] = defaultdict(set)
+    where = {}
+    for event in events(database):
+        if event.ticket and event.verdict not in REFUSED and not event.profile:
+            views[event.ticket.placement, event.viewer].add(event.kind)
+            where[event.ticket.placement] = place(event)
+    for (placement, _), kinds in views.items():
+        if RENDERED in kinds and not kinds & {VIEWABLE, END}:
+            yield where[placement], "funnel.unfinished", 1
+
+
+def accepted(event: Event) -> Iterator[tuple[str, int]]:
     """Yield what one accepted event adds."""
     if event.kind == RENDERED:
         yield "rendered", 1
     elif event.kind == VIEWABLE:
         yield "viewable", 1
-        if event.verdict == FREE:
-            yield "free", 1
-        else:
-            fee = terms.price_micros * fee_ppm // 1_000_000
-            yield from (
-                ("spend_micros", terms.price_micros),
-                ("revenue_micros", terms.price_micros - fee),
-                ("fee_micros", fee),
-            )
+    elif event.kind in VIDEO:
+        yield f"video.{VIDEO[event.kind]}", 1
     elif event.why:
         yield f"funnel.{WHY[event.why]}", 1
     else:
         yield "counted_ends", 1
-        yield "exposure_ms", event.cumulative_ms
+        yield from zip(TIMES.values(), event.times, strict=True)
+    if event.verdict == FREE:
+        yield "free", 1
+
+
+def paid(event: Event, terms: Ticket, fee_ppm: int) -> Iterator[tuple[str, int]]:
+    """Yield the money that one accepted event moved."""
+    if event.kind == VIEWABLE and event.verdict == VALID and not event.profile:
+        fee = terms.price_micros * fee_ppm // 1_000_000
+        yield "spend_micros", terms.price_micros
+        yield "revenue_micros", terms.price_micros - fee
+        yield "fee_micros", fee
 
 
 def chain_end(database: sqlite3.Connection) -> tuple[int, str]:
@@ -250,13 +290,13 @@ def _row(key: tuple[str, ...], sums: Counter[str]) -> dict[str, Any]:
         *("requests", "filled", "rendered", "viewable", "free", "spend_micros", "revenue_micros", "fee_micros"),
         *("gross", "valid", "invalid", "undetermined"),
     )
-    mean_ms = Fraction(sums["exposure_ms"], max(sums["counted_ends"], 1))
+    ends = max(sums["counted_ends"], 1)
     return {
-        **dict(zip(("world", "slot", "line_item", "advertiser"), key, strict=True)),
+        **dict(zip(("world", "slot", "line_item", "advertiser", "profile"), key, strict=True)),
         **{name: sums[name] for name in names},
-        "mean_exposure_ms": round(mean_ms),
+        **{name: round(Fraction(sums[column], ends)) for name, column in TIMES.items()},
         "decision_rate": round((sums["valid"] + sums["invalid"]) / max(sums["gross"], 1), 6),
-        **{kind: _reasons(sums, kind) for kind in ("no_ad", "funnel", "refused", "invalid_why")},
+        **{kind: _reasons(sums, kind) for kind in ("no_ad", "funnel", "video", "refused", "invalid_why")},
     }
 
 

@@ -31,6 +31,9 @@ def market() -> Market:
     )
     market.send(ours, viewer=[1, 2, 3, 3])
     market.send(ours, kind=EventKind.END, viewer=range(11), why=list(WhyNot), cumulative_ms=1_001, continuous_ms=1_000)
+    market.send(ours, viewer=[1, 2, 20], profile=[4, 4, 9])
+    market.send(ours, kind=EventKind.END, viewer=[1, 2], profile=4, why=[0, 7], cumulative_ms=1_003)
+    market.send(ours, kind=range(4, 10), viewer=2, at_ms=market.now_ms - 1_000)
     market.send(theirs, b"forged", ours, ticket=[0, 1, 2], viewer=[1, 1, 5], world="arcade")
     market.pass_time(100_000)
     market.send(theirs, viewer=[7, 8], world="arcade")
@@ -50,7 +53,10 @@ def test_two_recounts_written_apart_agree_on_every_figure(market: Market, by: Di
 def test_the_market_has_something_of_everything(market: Market) -> None:
     totals = plain(market, "slot")["totals"]
     assert all(totals[name] for name in ("requests", "filled", "rendered", "viewable", "free", "fee_micros"))
-    assert set(totals["refused"]) == {"event.duplicate", "ticket.invalid", "ticket.expired", "ticket.foreign"}
+    refused = {"event.duplicate", "event.out_of_range", "ticket.invalid", "ticket.expired", "ticket.foreign"}
+    assert set(totals["refused"]) == refused
+    assert len(totals["video"]) == 6
+    assert {row["profile"] for row in plain(market, "profile")["rows"]} >= {"iig-2.0-display", "mrc-large"}
     assert set(totals["funnel"]) == set(recount.WHY) - {"counted"}
 
 

@@ -81,11 +81,16 @@ def batch(ticket: bytes, number: int) -> ExposuresPut:
     """The next five viewers, each of whom saw it once."""
     figures: dict[str, Any] = {
         "kind": EventKind.VIEWABLE,
+        "profile": 0,
         "ticket": 0,
         "viewer": number * VIEWERS + np.arange(VIEWERS),
         "at_ms": now_ms(),
         "continuous_ms": 1000,
         "cumulative_ms": 1000,
+        "half_continuous_ms": 1000,
+        "half_cumulative_ms": 1000,
+        "full_continuous_ms": 0,
+        "full_cumulative_ms": 0,
         "visible_fraction": 1.0,
         "coverage": 0.1,
         "angle_deg": 0.0,

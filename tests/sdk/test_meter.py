@@ -15,7 +15,7 @@ from openslot_sdk.meter import Look, Meter, Taken
 from openslot_sdk.views import Recorded
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_spec.exposures import EventKind, ExposureColumns, WhyNot
+from openslot_spec.exposures import DURATIONS, EventKind, ExposureColumns, WhyNot
 from openslot_spec.limits import Limits
 from openslot_spec.messages import ExposuresPut, Placement
 from openslot_spec.slots import Pose, Slot
@@ -396,7 +396,8 @@ def test_batches_hold_all_events_in_order_and_no_more_than_allowed(viewers: int,
 
 def test_a_view_of_days_is_reported_as_long_as_the_wire_can_say() -> None:
     number, share = np.array([3]), np.array([0.5])
-    events = Events(number, number, number + START, number * 10**9, number * 10**9, share, share, share, number)
+    days = [number * 10**9] * len(DURATIONS)
+    events = Events(number, number, number + START, *days, share, share, share, number)  # type: ignore[call-arg]  # six
     (put,) = batches([Taken(Recorded(events, number, number, number), (b"t",))], 10, START, lambda n: bytes(n))
     columns = ExposureColumns.unpack(put.columns, tickets=1)
     assert columns.continuous_ms == columns.cumulative_ms == 24 * 3600 * 1000

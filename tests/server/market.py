@@ -187,11 +187,16 @@ def exposures(market: Market, tickets: Sequence[bytes], batch: bytes | None = No
     count = max(np.size(value) for value in (columns or {"kind": 2}).values())
     good: dict[str, Any] = {
         "kind": EventKind.VIEWABLE,
+        "profile": 0,
         "ticket": 0,
         "viewer": 1,
         "at_ms": market.now_ms,
         "continuous_ms": 1000,
         "cumulative_ms": 1000,
+        "half_continuous_ms": columns.get("continuous_ms", 1000),
+        "half_cumulative_ms": columns.get("cumulative_ms", 1000),
+        "full_continuous_ms": 0,
+        "full_cumulative_ms": 0,
         "visible_fraction": 0.9,
         "coverage": 0.1,
         "angle_deg": 10.0,

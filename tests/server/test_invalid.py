@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from openslot_server.impressions.traffic import traffic_rules
 from openslot_spec.exposures import EventKind, WhyNot
 from openslot_spec.messages import ExposuresAck, SlotsPut, SlotsRemove
+from openslot_spec.profiles import profile
 from tests.server.market import Market, exposures, pose_of
 
 RENDERED, VIEWABLE, END = EventKind.RENDERED, EventKind.VIEWABLE, EventKind.END
@@ -135,10 +136,94 @@ def test_viewers_beyond_any_crowd_are_refused(market: Market) -> None:
         {"kind": END, "continuous_ms": 999, "cumulative_ms": 5_000},
         {"kind": END, "why": WhyNot.TOO_SHORT, "cumulative_ms": 1_000, "coverage": 0.0},
         {"kind": RENDERED, "angle_deg": 80.0},
+        {
+            "full_continuous_ms": 1_001,
+            "full_cumulative_ms": 1_001,
+            "half_continuous_ms": 1_001,
+            "half_cumulative_ms": 1_001,
+        },
+        {"half_continuous_ms": 999},
+        {"half_cumulative_ms": 1_001},
+        {"profile": 1},
+        {"profile": 3, "kind": RENDERED, **NOTHING_YET},
+        {"profile": 3, "kind": EventKind.MIDPOINT},
+        {"kind": EventKind.COMPLETE, "why": WhyNot.OBSTRUCTED},
     ],
 )
 def test_figures_that_contradict_each_other_are_refused(market: Market, ticket: bytes, figures: dict[str, Any]) -> None:
     assert refusals(market.send(ticket, **figures)) == {"traffic.absurd": 1}
+
+
+LARGE, WHOLE = (profile(name).number for name in ("mrc-large", "full-view"))
+
+
+def test_a_view_by_other_profiles_is_reported_by_them_and_costs_nothing(market: Market, ticket: bytes) -> None:
+    all_of_it: dict[str, Any] = {"full_continuous_ms": 1_000, "full_cumulative_ms": 1_000, "visible_fraction": 1.0}
+    assert market.send(ticket, kind=RENDERED, at_ms=market.now_ms - 5_000, **NOTHING_YET).accepted == 1
+    assert market.send(ticket, kind=VIEWABLE, profile=[0, LARGE, WHOLE], **all_of_it).accepted == 3
+    assert refusals(market.send(ticket, profile=[LARGE, WHOLE], viewer=2)) == {"event.out_of_range": 1}
+    short: dict[str, Any] = {
+        "why": [0, 0, WhyNot.TOO_SHORT],
+        "cumulative_ms": [1_000, 1_000, 900],
+        "continuous_ms": [1_000, 1_000, 900],
+    }
+    full: dict[str, Any] = {f"full_{name}": [1_000, 0, 900] for name in ("continuous_ms", "cumulative_ms")}
+    ends = market.send(
+        ticket, kind=END, viewer=[1, 1, 2], profile=[0, LARGE, WHOLE], visible_fraction=1.0, **short, **full
+    )
+    assert ends.accepted == 3
+    report = market.report("profile")
+    rows = {row.profile: (row.rendered, row.viewable, row.gross, row.mean_full_ms, row.funnel) for row in report.rows}
+    assert rows == {
+        "iig-2.0-display": (1, 1, 1, 1_000, {}),
+        "mrc-large": (0, 2, 2, 0, {}),
+        "full-view": (0, 1, 2, 0, {"too_short": 1}),
+    }
+    for by in ("slot", "world", "line_item", "advertiser"):
+        totals = market.report(by).totals
+        assert (totals.rendered, totals.viewable, totals.gross, totals.funnel) == (1, 1, 1, {})
+    assert report.totals.spend_micros == 2_000
+    assert market.books().ledger.seq == market.rooms.ledger.seq
+
+
+def test_a_profile_nobody_knows_and_a_second_view_by_one_are_refused(market: Market, ticket: bytes) -> None:
+    assert refusals(market.send(ticket, profile=[LARGE, LARGE, 200])) == {"event.duplicate": 1, "event.out_of_range": 1}
+
+
+VIDEO_KINDS = [
+    EventKind.START,
+    EventKind.FIRST_QUARTILE,
+    EventKind.MIDPOINT,
+    EventKind.THIRD_QUARTILE,
+    EventKind.COMPLETE,
+]
+
+
+@pytest.mark.parametrize("swapped", [None, 0, 1, 2, 3])
+def test_a_videos_events_lie_in_their_order(market: Market, ticket: bytes, swapped: int | None) -> None:
+    times = [market.now_ms - 9_000 + 2_000 * place for place in range(5)]
+    if swapped is not None:
+        times[swapped], times[swapped + 1] = times[swapped + 1], times[swapped]
+    ack = market.send(ticket, kind=VIDEO_KINDS, at_ms=times)
+    assert refusals(ack) == ({} if swapped is None else {"traffic.backwards": 2})
+    video = {"start": 1, "first_quartile": 1, "midpoint": 1, "third_quartile": 1, "complete": 1}
+    assert len(market.report().totals.video) == (5 if swapped is None else 3)
+    assert market.report().totals.video.items() <= video.items()
+
+
+@pytest.mark.parametrize(("at_ms", "accepted"), [(-1_000, 1), (-1_001, 0)])
+def test_a_video_pauses_after_it_started(market: Market, ticket: bytes, at_ms: int, accepted: int) -> None:
+    start_ms = market.now_ms - 5_000
+    market.send(ticket, kind=EventKind.START, at_ms=start_ms)
+    ack = market.send(ticket, kind=EventKind.PAUSE, at_ms=start_ms + at_ms, why=WhyNot.OBSTRUCTED)
+    assert ack.accepted == accepted
+
+
+def test_a_view_without_an_end_is_unfinished_unless_it_was_viewable(market: Market, ticket: bytes) -> None:
+    market.send(ticket, kind=RENDERED, viewer=range(4), at_ms=market.now_ms - 5_000, **NOTHING_YET)
+    market.send(ticket, kind=VIEWABLE, viewer=[0, 7])
+    market.send(ticket, kind=END, viewer=[1], why=WhyNot.IDLE, **NOTHING_YET)
+    assert market.report().totals.funnel == {"idle": 1, "unfinished": 2}
 
 
 @pytest.mark.parametrize("change", ["changed", "removed"])

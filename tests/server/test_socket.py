@@ -50,11 +50,16 @@ async def served(tmp_path: Path) -> AsyncIterator[Live]:
 def viewable(ticket: bytes, at_ms: int, viewers: int = 1, batch: bytes = b"b" * 16) -> ExposuresPut:
     figures: dict[str, Any] = {
         "kind": EventKind.VIEWABLE,
+        "profile": 0,
         "ticket": 0,
         "viewer": np.arange(viewers),
         "at_ms": at_ms,
         "continuous_ms": 1000,
         "cumulative_ms": 1000,
+        "half_continuous_ms": 1000,
+        "half_cumulative_ms": 1000,
+        "full_continuous_ms": 0,
+        "full_cumulative_ms": 0,
         "visible_fraction": 1.0,
         "coverage": 0.1,
         "angle_deg": 0.0,

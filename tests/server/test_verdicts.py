@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openslot_server.impressions.verdicts import Verdict, judge, terms_of
-from openslot_spec.exposures import EventKind, ExposureColumns
-from openslot_spec.profiles import profile, profile_names
+from openslot_spec.exposures import DURATIONS, EventKind, ExposureColumns
+from openslot_spec.profiles import profile, profile_names, profile_numbers
 from openslot_spec.tickets import Ticket
 
 NOW_MS = 1_000_000
@@ -17,11 +17,13 @@ SKEW_MS = 5_000
 EVENTS = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(list(EventKind)),
+        "profile": st.sampled_from([0, 0, 0, 1, 4, 9, 10, 255]),
         "ticket": st.integers(0, 3),
         "viewer": st.integers(0, 5),
         "at_ms": st.sampled_from([NOW_MS + step for step in (-40_000, -25_000, -20_001, -10_000, 0, 5_000, 5_001)]),
         "continuous_ms": st.sampled_from([0, 499, 500, 999, 1000, 2000, 16_000]),
         "cumulative_ms": st.just(20_000),
+        **{name: st.just(0) for name in DURATIONS if name[:4] in ("half", "full")},
         "visible_fraction": st.sampled_from([0.0, 0.29, 0.3, 0.499, 0.5, 1.0]),
         "coverage": st.sampled_from([0.0, 0.0099, 0.01, 0.0149, 0.015, 0.5]),
         "angle_deg": st.sampled_from([0.0, 54.99, 55.0, 55.01, 90.0]),
@@ -69,7 +71,9 @@ def judge_one(event: dict[str, Any], terms: Ticket | Verdict) -> Verdict:
         return Verdict.TICKET_EXPIRED
     if event["at_ms"] < terms.issued_ms - SKEW_MS or event["at_ms"] > NOW_MS + SKEW_MS:
         return Verdict.OUT_OF_RANGE
-    asked = profile(terms.profile)
+    asked = profile_numbers().get(event["profile"]) if event["profile"] else profile(terms.profile)
+    if asked is None:
+        return Verdict.OUT_OF_RANGE
     time_ms = event["cumulative_ms" if asked.cumulative else "continuous_ms"]
     viewable = (
         time_ms >= asked.duration_ms

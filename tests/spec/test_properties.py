@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from openslot_spec.codec import JSON, MSGPACK, Codec
 from openslot_spec.errors import SENTENCES, Code, OpenSlotError
-from openslot_spec.exposures import COLUMNS, RANGES, ExposureColumns
+from openslot_spec.exposures import COLUMNS, DURATIONS, NO_LONGER, RANGES, ExposureColumns
 from openslot_spec.ids import id_time_ms, make_id
 from openslot_spec.limits import MAX_FRAME_BYTES, Limits
 from openslot_spec.messages import Bye, Envelope, ExposuresPut, Hello, Message, PlacementsGet, Welcome
@@ -123,11 +123,25 @@ def near(name: str) -> st.SearchStrategy[float]:
     )
 
 
+def at_least_as_long(name: str) -> set[str]:
+    wholes = {whole for part, whole in NO_LONGER if part == name}
+    return wholes.union(*(at_least_as_long(whole) for whole in wholes))
+
+
+@pytest.mark.parametrize("whole", sorted({whole for _, whole in NO_LONGER}))
+def test_nothing_is_longer_than_what_it_is_a_part_of(whole: str) -> None:
+    figures = {"kind": 1, **dict.fromkeys(DURATIONS, 7)}
+    columns = {name: [figures.get(name, 0)] for name in COLUMNS}
+    assert len(ExposureColumns.unpack(ExposureColumns.build(columns).pack(), tickets=1)) == 1
+    with pytest.raises(OpenSlotError, match=f"longer than {whole}"):
+        ExposureColumns.unpack(ExposureColumns.build(columns | {whole: [6]}).pack(), tickets=1)
+
+
 @given(data=st.data(), count=st.integers(1, 3), name=st.sampled_from(sorted(RANGES)))
 def test_columns_are_refused_for_exactly_the_figures_outside_their_ranges(
     data: st.DataObject, count: int, name: str
 ) -> None:
-    good = {"kind": 1, "cumulative_ms": RANGES["cumulative_ms"][1]}
+    good = {"kind": 1, **dict.fromkeys(at_least_as_long(name), RANGES["cumulative_ms"][1])}
     columns = ExposureColumns.build({each: [good.get(each, 0)] * count for each in COLUMNS}).pack()
     values = np.array(data.draw(st.lists(near(name), min_size=count, max_size=count)), COLUMNS[name])
     low, high = RANGES[name]

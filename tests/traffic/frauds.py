@@ -57,12 +57,16 @@ class Stage:
         count = max([len(tickets), *(np.size(value) for value in columns.values())])
         good = {
             "kind": VIEWABLE,
+            "profile": 0,
             "ticket": np.arange(count) % len(tickets),
             "viewer": 1,
             "at_ms": self.market.now_ms,
             "why": WhyNot.COUNTED,
+            "full_continuous_ms": 0,
+            "full_cumulative_ms": 0,
             **some_figures(self.chance, count),
         }
+        good |= {f"half_{name}": columns.get(name, good[name]) for name in ("continuous_ms", "cumulative_ms")}
         built = {name: np.broadcast_to(columns.get(name, good[name]), count) for name in COLUMNS}
         packed = ExposureColumns.build(built).pack()
         return ExposuresPut(batch=self.chance.bytes(16), tickets=tuple(tickets), columns=packed)

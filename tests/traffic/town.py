@@ -103,8 +103,9 @@ class Town:
         columns = {
             name: np.concatenate([getattr(part.events, name) for part in parts])
             for name in COLUMNS
-            if name not in ("viewer", "ticket")
+            if name not in ("profile", "viewer", "ticket")
         }
+        columns["profile"] = np.zeros_like(columns["kind"])
         columns["at_ms"] = columns["at_ms"] + NOW_MS
         columns["viewer"] = np.concatenate([part.viewer for part in parts])
         hung = np.concatenate([part.ticket * BOARDS + part.slot for part in parts])

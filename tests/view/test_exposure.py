@@ -25,7 +25,7 @@ def line(t_ms: float, **changes: Any) -> dict[str, Any]:
 
 
 def samples(count: int, **changes: Any) -> Samples:
-    values = {**GOOD, "why": np.uint8(0), **changes}
+    values = {**GOOD, "on_screen_fraction": 1.0, "why": np.uint8(0), **changes}
     return Samples(**{name: np.full(count, value) for name, value in values.items()})
 
 
@@ -101,7 +101,7 @@ def test_a_view_is_viewable_once_however_long_it_lasts() -> None:
     [
         ({"visible_fraction": 0.0, "why": np.uint8(WhyNot.VIEWPORT)}, WhyNot.VIEWPORT),
         ({"front_facing": False}, WhyNot.BACK_FACING),
-        ({"visible_fraction": 0.3, "why": np.uint8(WhyNot.CLIPPED)}, WhyNot.CLIPPED),
+        ({"visible_fraction": 0.3, "on_screen_fraction": 0.4}, WhyNot.CLIPPED),
         ({"screen_angle_deg": 70.0}, WhyNot.TOO_OBLIQUE),
         ({"coverage": 0.001}, WhyNot.TOO_SMALL),
         ({"visible_fraction": 0.0, "why": np.uint8(WhyNot.OBSTRUCTED)}, WhyNot.OBSTRUCTED),

@@ -161,8 +161,11 @@ def _events(count: int, first: int = 0, at_ms: int = 1_790_000_000_000) -> Expos
     ones = np.ones(count)
     return ExposureColumns.build(
         {
-            "kind": ones * EventKind.VIEWABLE, "ticket": ones * 0, "viewer": np.arange(first, first + count),
+            "kind": ones * EventKind.VIEWABLE, "profile": ones * 0, "ticket": ones * 0,
+            "viewer": np.arange(first, first + count),
             "at_ms": np.full(count, at_ms), "continuous_ms": ones * 1000, "cumulative_ms": ones * 1000,
+            "half_continuous_ms": ones * 1000, "half_cumulative_ms": ones * 1000,
+            "full_continuous_ms": ones * 1000, "full_cumulative_ms": ones * 1000,
             "visible_fraction": ones, "coverage": ones * 0.05, "angle_deg": ones * 10, "why": ones * 0,
         }
     )  # fmt: skip
@@ -177,11 +180,16 @@ class _Event(Record):
     """One event as a map, for comparison."""
 
     kind: int
+    profile: int
     ticket: int
     viewer: int
     at_ms: int
     continuous_ms: int
     cumulative_ms: int
+    half_continuous_ms: int
+    half_cumulative_ms: int
+    full_continuous_ms: int
+    full_cumulative_ms: int
     visible_fraction: float
     coverage: float
     angle_deg: float

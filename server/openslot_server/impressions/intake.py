@@ -22,7 +22,7 @@ from openslot_server.sessions import Seat
 from openslot_server.storage.store import BatchRow, ConflictRow, Row
 from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import Code
-from openslot_spec.exposures import EventKind, ExposureColumns, batch_digest
+from openslot_spec.exposures import OWN, EventKind, ExposureColumns, batch_digest
 from openslot_spec.messages import Error, ExposuresAck, ExposuresPut, RefusedEvents
 from openslot_spec.tickets import Ticket
 
@@ -111,7 +111,8 @@ class Intake:
     def _settle(self, judged: Judged) -> list[tuple[Ticket, Settled]]:
         """Mark free deliveries, and move the money of the rest."""
         paid: list[tuple[Ticket, Settled]] = []
-        billable = (judged.verdicts == Verdict.VALID) & (judged.columns.kind == EventKind.VIEWABLE)
+        columns = judged.columns
+        billable = (judged.verdicts == Verdict.VALID) & (columns.kind == EventKind.VIEWABLE) & (columns.profile == OWN)
         for index, events in by_ticket(judged, billable):
             ticket = judged.tickets[index]
             assert isinstance(ticket, Ticket)  # noqa: S101  a refused ticket has no valid event

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_server.impressions.traffic import TrafficRules
-from openslot_server.impressions.verdicts import Terms, Verdict, Verdicts, refuse
-from openslot_spec.exposures import EventKind, ExposureColumns, WhyNot
+from openslot_server.impressions.verdicts import Terms, Verdict, Verdicts, bounds, passes, refuse
+from openslot_spec.exposures import FOLLOWS, HALF, OWN, EventKind, ExposureColumns, WhyNot
 from openslot_spec.profiles import profile
 from openslot_spec.tickets import Ticket
 
@@ -26,6 +26,9 @@ Bools = NDArray[np.bool_]
 NEVER = 2**62
 """When a slot ends that stands as it was."""
 MISSING = -1
+_FOLLOWS = np.zeros((len(EventKind) + 1,) * 2, np.bool_)
+for _kind, _others in FOLLOWS.items():
+    _FOLLOWS[_kind, [*_others]] = True
 
 
 def refuse_impossible(
@@ -41,19 +44,33 @@ def refuse_impossible(
 
 
 def _contradicts_itself(columns: ExposureColumns, terms: Terms) -> Bools:
-    """Return which events cannot be what they say: only an END has a reason, and a view that has time passed its gate.
+    """Return which events cannot be what they say, each by itself.
 
-    Means are over passing samples and so pass too; compared as in `verdicts`.
+    Only an END and a PAUSE have a reason; a view that has time passed its gate, and so do its means; what is reported
+    of a view by another profile than its ticket's is when it became viewable and how it ended.
     """
-    ticket, is_end, counted = columns.ticket, columns.kind == EventKind.END, columns.why == WhyNot.COUNTED
-    time_ms = np.where(terms.cumulative[ticket], columns.cumulative_ms, columns.continuous_ms)
-    too_short = is_end & counted & (time_ms < terms.duration_ms[ticket])
-    passes = (
-        (columns.visible_fraction >= terms.visible_fraction_min[ticket])
-        & (columns.coverage >= terms.coverage_min[ticket])
-        & (columns.angle_deg <= terms.angle_max_deg[ticket])
-    )
-    return np.asarray(too_short | (~is_end & ~counted) | ((columns.cumulative_ms > 0) & ~passes))
+    kind, by, asked = columns.kind, terms.judged_by(columns), bounds()
+    is_end, counted = kind == EventKind.END, columns.why == WhyNot.COUNTED
+    time_ms = np.where(asked.cumulative[by], columns.cumulative_ms, columns.continuous_ms)
+    too_short = is_end & counted & (time_ms < asked.duration_ms[by])
+    reasonless = ~is_end & (kind != EventKind.PAUSE) & ~counted
+    unseen = (columns.cumulative_ms > 0) & ~passes(columns, by)
+    beside = columns.profile != OWN
+    named_twice = beside & (columns.profile == terms.profile[columns.ticket])
+    misplaced = beside & (kind != EventKind.VIEWABLE) & ~is_end
+    return np.asarray(too_short | reasonless | unseen | named_twice | misplaced | _disagrees_on_shares(columns, by))
+
+
+def _disagrees_on_shares(columns: ExposureColumns, by: NDArray[np.uint8]) -> Bools:
+    """Return whose times at half and at all of the surface do not fit those at the profile's own share of it."""
+    share = bounds().visible_fraction_min[by]
+    odd = np.zeros(len(columns), np.bool_)
+    for own, half, full in (
+        (columns.continuous_ms, columns.half_continuous_ms, columns.full_continuous_ms),
+        (columns.cumulative_ms, columns.half_cumulative_ms, columns.full_cumulative_ms),
+    ):
+        odd |= (full > own) | (share <= HALF) & (half > own) | (share >= HALF) & (own > half)
+    return odd
 
 
 class Pace:
@@ -87,27 +104,38 @@ class _Claims:
     """Events of one ticket, arrays (n,)."""
 
     kind: Ints
+    profile: Ints
     viewer: Ints
     at_ms: Ints
     cumulative_ms: Ints
 
     @classmethod
     def of(cls, columns: ExposureColumns, events: NDArray[np.intp]) -> _Claims:
-        arrays = (columns.kind, columns.viewer, columns.at_ms, columns.cumulative_ms)
+        arrays = (columns.kind, columns.profile, columns.viewer, columns.at_ms, columns.cumulative_ms)
         return cls(*(array[events].astype(np.int64) for array in arrays))
+
+    @property
+    def what(self) -> Ints:
+        """What a view has at most one of: a kind, by a profile."""
+        return self.profile << 8 | self.kind
+
+    def may_order(self, profile: int, kind: int) -> Bools:
+        """Return whose order against that is known: one profile's events, and RENDERED before any."""
+        first = (self.kind == EventKind.RENDERED) | (kind == EventKind.RENDERED)
+        return np.asarray((self.profile == profile) | first)
 
 
 class Seen:
     """What was taken of one placement: when each viewer's view was rendered, became viewable and ended."""
 
-    __slots__ = ("_kinds", "_pace", "_times_ms", "_viewable", "_viewer")
+    __slots__ = ("_pace", "_times_ms", "_viewable", "_viewer", "_whats")
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._times_ms: dict[int, int] = {}
-        """By kind and viewer in one number."""
-        self._kinds: set[int] = set()
-        """That were taken at all: what is not there need not be looked for."""
+        """By profile, kind and viewer in one number."""
+        self._whats: set[int] = set()
+        """Kinds and profiles that were taken at all: what is not there need not be looked for."""
         self._viewable = 0
         self._viewer: int | None = None
 
@@ -119,7 +147,7 @@ class Seen:
             self._viewer = int(claims.viewer[0]) if self._viewer is None else self._viewer
             refuse(verdicts, claims.viewer != self._viewer, Verdict.TICKET_FOREIGN)
         mine = np.flatnonzero(verdicts == Verdict.VALID)
-        keys = (claims.kind << 32) | claims.viewer
+        keys = claims.what << 32 | claims.viewer
         verdicts[mine[_insert(self._times_ms, keys[mine], claims.at_ms[mine])]] = Verdict.DUPLICATE
         fresh = verdicts == Verdict.VALID
         self._refuse_disorder(claims, verdicts, rules)
@@ -133,23 +161,25 @@ class Seen:
 
         Holds the events of one batch against each other, too.
         """
-        self._kinds.update(np.unique(claims.kind).tolist())
-        if len(self._kinds) == 1:
+        whats = claims.what
+        self._whats.update(np.unique(whats).tolist())
+        if len(self._whats) == 1:
             return
-        slack_ms = rules.order.slack_ms
-        for kind in sorted(self._kinds):
-            rest = np.flatnonzero(claims.kind != kind)
-            other_ms = self._times_of(kind, claims.viewer[rest])
+        for what in sorted(self._whats):
+            profile, kind = divmod(what, 256)
+            rest = np.flatnonzero((whats != what) & claims.may_order(profile, kind))
+            other_ms = self._times_of(what, claims.viewer[rest])
             at_ms, known = claims.at_ms[rest], other_ms != MISSING
-            before = (claims.kind[rest] > kind) & (at_ms < other_ms - slack_ms)
-            after = (claims.kind[rest] < kind) & (at_ms > other_ms + slack_ms)
+            before = _FOLLOWS[claims.kind[rest], kind] & (at_ms < other_ms - rules.order.slack_ms)
+            after = _FOLLOWS[kind, claims.kind[rest]] & (at_ms > other_ms + rules.order.slack_ms)
             _refuse_at(verdicts, rest[known & (before | after)], Verdict.BACKWARDS)
             if kind == EventKind.RENDERED:
                 too_long = claims.cumulative_ms[rest] > at_ms - other_ms + rules.length.slack_ms
                 _refuse_at(verdicts, rest[known & too_long], Verdict.TOO_LONG)
 
     def _refuse_excess(self, claims: _Claims, verdicts: Verdicts, ticket: Ticket, rules: TrafficRules) -> None:
-        looks = np.flatnonzero((verdicts == Verdict.VALID) & (claims.kind == EventKind.VIEWABLE))
+        looks = (claims.kind == EventKind.VIEWABLE) & (claims.profile == OWN)
+        looks = np.flatnonzero((verdicts == Verdict.VALID) & looks)
         crowd = max(rules.crowd.times * ticket.viewers, rules.crowd.viewers_min)
         room = crowd - self._viewable
         verdicts[looks[room:]] = Verdict.CROWD
@@ -159,9 +189,9 @@ class Seen:
         verdicts[too_often] = Verdict.TOO_OFTEN
         self._viewable += len(looks) - len(too_often)
 
-    def _times_of(self, kind: int, viewer: Ints) -> Ints:
+    def _times_of(self, what: int, viewer: Ints) -> Ints:
         """Return when the views of these viewers had this event, `MISSING` where it is not known."""
-        keys = ((kind << 32) | viewer).tolist()
+        keys = (what << 32 | viewer).tolist()
         return np.fromiter(map(self._times_ms.get, keys, repeat(MISSING)), np.int64, len(keys))
 
 

@@ -23,7 +23,7 @@ from openslot_server.impressions.traffic import TrafficRules
 from openslot_server.impressions.verdicts import Terms, Verdict, Verdicts, is_refused, judge, terms_of
 from openslot_server.sessions import Seat
 from openslot_spec.errors import OpenSlotError
-from openslot_spec.exposures import EventKind, ExposureColumns
+from openslot_spec.exposures import OWN, EventKind, ExposureColumns
 from openslot_spec.tickets import Ticket, redeem
 
 __all__ = ["Judge"]
@@ -62,10 +62,12 @@ class Judge:
         refuse_impossible(judged.verdicts, columns, terms, self._slots_ended_ms(tickets), self._skew_ms)
         for index, events in by_ticket(judged, judged.verdicts == Verdict.VALID):
             judged.verdicts[events] = self._take(judged, index, events)
-        looks = np.flatnonzero((judged.verdicts == Verdict.VALID) & (columns.kind == EventKind.VIEWABLE))
+        looks, beside = _looks(judged, judged.verdicts == Verdict.VALID)
+        stacked = self._stacked(tickets)[columns.ticket]
         marks = self._look(judged, terms, looks, now_ms)
-        stacked = self._stacked(tickets)[columns.ticket[looks]]
-        judged.verdicts[looks] = np.where((marks == Verdict.VALID) & stacked, Verdict.STACKED, marks)
+        judged.verdicts[looks] = np.where((marks == Verdict.VALID) & stacked[looks], Verdict.STACKED, marks)
+        marks = self._look(judged, terms, beside, now_ms, again=True)
+        judged.verdicts[beside] = np.where((marks == Verdict.VALID) & stacked[beside], Verdict.STACKED, marks)
         return judged
 
     def recall(self, judged: Judged, at_ms: int) -> None:
@@ -74,7 +76,7 @@ class Judge:
         is_open = np.array([self._is_open(ticket) for ticket in judged.tickets])
         for index, events in by_ticket(judged, taken & is_open[judged.columns.ticket]):
             self._take(judged, index, events)
-        looks = np.flatnonzero(taken & (judged.columns.kind == EventKind.VIEWABLE))
+        looks, _ = _looks(judged, taken)
         self._look(judged, terms_of(judged.tickets), looks, at_ms)
 
     def forget(self, placements: Iterable[str]) -> None:
@@ -113,9 +115,11 @@ class Judge:
             seen = self._placements[ticket.placement.hex()] = Seen(pace)
         return seen.take(judged.columns, events, ticket, self._rules)
 
-    def _look(self, judged: Judged, terms: Terms, places: Places, now_ms: int) -> Verdicts:
-        """Return the marks of viewable events, session by session."""
+    def _look(self, judged: Judged, terms: Terms, places: Places, now_ms: int, *, again: bool = False) -> Verdicts:
+        """Return the marks of viewable events, session by session; `again` if the same looks were taken already."""
         marks = np.zeros(len(places), np.uint8)
+        if not len(places):
+            return marks
         sessions = [
             (ticket.world, ticket.session) if isinstance(ticket, Ticket) else ("", "") for ticket in judged.tickets
         ]
@@ -125,7 +129,8 @@ class Judge:
         for session in dict.fromkeys(sessions):
             own = np.flatnonzero(np.array([each == session for each in sessions])[tickets])
             if len(own):
-                marks[own] = self._marks.look(session, looks[own], now_ms)
+                take = self._marks.of if again else self._marks.look
+                marks[own] = take(session, looks[own], now_ms)
         return marks
 
     def _stacked(self, tickets: Tickets) -> NDArray[np.bool_]:
@@ -136,3 +141,10 @@ class Judge:
                 for ticket in tickets
             ]
         )
+
+
+def _looks(judged: Judged, chosen: NDArray[np.bool_]) -> tuple[Places, Places]:
+    """Return the places of the looks among the chosen events, by their tickets' profiles and by other ones."""
+    viewable = chosen & (judged.columns.kind == EventKind.VIEWABLE)
+    own = judged.columns.profile == OWN
+    return np.flatnonzero(viewable & own), np.flatnonzero(viewable & ~own)

@@ -108,6 +108,14 @@ class _Session:
     """The last looks of all viewers, judged or not."""
     even: bool = False
 
+    def marks_of(self, viewers: list[int]) -> Verdicts:
+        """Return each viewer's mark, `VALID` where there is none."""
+        if self.even:
+            return np.full(len(viewers), Verdict.PERIODIC, np.uint8)
+        if not self.marks:
+            return np.zeros(len(viewers), np.uint8)
+        return np.array([self.marks.get(viewer, Verdict.VALID) for viewer in viewers], np.uint8)
+
     def gather(self, viewers: list[int]) -> Iterator[tuple[int, Looks]]:
         """Take out the fresh looks of some viewers and yield them, by viewer; what grew too old goes too."""
         rows = np.concatenate(self.fresh)
@@ -141,11 +149,11 @@ class Marks:
             for viewer, fresh in heard.gather(due):
                 self._judge(session, viewer, heard, _by_time(fresh))
         self._judge_together(heard, looks)
-        if heard.even:
-            return np.full(len(looks), Verdict.PERIODIC, np.uint8)
-        if not heard.marks:
-            return np.zeros(len(looks), np.uint8)
-        return np.array([heard.marks.get(viewer, Verdict.VALID) for viewer in viewers], np.uint8)
+        return heard.marks_of(viewers)
+
+    def of(self, session: SessionName, looks: Looks, now_ms: int) -> Verdicts:
+        """Return a mark for each look, as it stands; the looks are not taken."""
+        return self._hear(session, now_ms).marks_of(looks[:, VIEWER].tolist())
 
     def _hear(self, session: SessionName, now_ms: int) -> _Session:
         while self._sessions and next(iter(self._sessions.values())).heard_ms < now_ms - IDLE_MS:

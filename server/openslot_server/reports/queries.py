@@ -8,16 +8,20 @@
 | invalid, invalid_why | those that were refused or marked, by reason |
 | valid, undetermined | the rest, which is `viewable`: by whether enough of their viewer is known (see `_Visit`) |
 | decision_rate | (valid + invalid) ÷ gross |
-| mean_exposure_ms | `cumulative_ms` of the END events whose view counted |
-| funnel | `why` of the END events whose view did not count |
+| mean_… | `cumulative_ms`, `continuous_ms` (longest), `half_…` and `full_cumulative_ms` of ENDs that counted |
+| funnel | `why` of the END events whose view did not count; `unfinished` are rendered, not viewable, and have no END |
+| video | events of videos, by kind |
 | refused | refused events by code; those without a ticket of this world stand under no slot and no line item |
 | spend, revenue, fee | the accounts `payable` (revenue) and `fee`; spend is both |
+
+Views are counted by the profile of their ticket. By profile, the views by other profiles are there too, each under its
+own; requests and money know no profile and stand in the totals only.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal, NamedTuple, cast
 
@@ -30,26 +34,37 @@ from openslot_server.impressions.batches import Judged, by_ticket, read_batch
 from openslot_server.impressions.traffic import traffic_rules
 from openslot_server.impressions.verdicts import CODES, REASONS, Verdict, is_marked, is_refused
 from openslot_server.impressions.verify import verify
+from openslot_server.reports.unfinished import Unfinished
 from openslot_server.rooms import ticket_secrets
 from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, LineItemRow, Reader
-from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.exposures import OWN, EventKind, WhyNot
+from openslot_spec.profiles import profile_numbers
 from openslot_spec.records import Record
 from openslot_spec.tickets import Ticket
 
 __all__ = ["Dimension", "Report", "ReportRow", "recount"]
 
-REASON_COUNTS = ("no_ad", "funnel", "refused", "invalid_why")
+REASON_COUNTS = ("no_ad", "funnel", "video", "refused", "invalid_why")
 Counts = dict[str, int]
-Dimension = Literal["slot", "world", "line_item", "advertiser"]
+Dimension = Literal["slot", "world", "line_item", "advertiser", "profile"]
+MEANS = {
+    "mean_exposure_ms": "cumulative_ms",
+    "mean_longest_ms": "continuous_ms",
+    "mean_half_ms": "half_cumulative_ms",
+    "mean_full_ms": "full_cumulative_ms",
+}
+"""Figure to the column it is the mean of."""
+UNFINISHED = "unfinished"
 
 
 class ReportRow(Record):
-    """The figures of one slot, world, line item or advertiser; names that do not apply are empty."""
+    """The figures of one slot, world, line item, advertiser or profile; names that do not apply are empty."""
 
     world: str = ""
     slot: str = ""
     line_item: str = ""
     advertiser: str = ""
+    profile: str = ""
     requests: int = 0
     filled: int = 0
     rendered: int = 0
@@ -61,11 +76,15 @@ class ReportRow(Record):
     undetermined: int = 0
     decision_rate: float = 0.0
     mean_exposure_ms: int = 0
+    mean_longest_ms: int = 0
+    mean_half_ms: int = 0
+    mean_full_ms: int = 0
     spend_micros: int = 0
     revenue_micros: int = 0
     fee_micros: int = 0
     no_ad: Counts = Field(default_factory=dict)
     funnel: Counts = Field(default_factory=dict)
+    video: Counts = Field(default_factory=dict)
     refused: Counts = Field(default_factory=dict)
     invalid_why: Counts = Field(default_factory=dict)
 
@@ -83,8 +102,8 @@ class Report(Record):
     ledger_sha256: str
 
 
-_Where = tuple[str, str, str]
-"""World, slot, line item."""
+_Where = tuple[str, str, str, str]
+"""World, slot, line item, profile."""
 _Viewer = tuple[str, str, int]
 """World, session, number."""
 
@@ -94,14 +113,16 @@ class _Key(NamedTuple):
     slot: str = ""
     line_item: str = ""
     advertiser: str = ""
+    profile: str = ""
 
 
 @dataclass(slots=True)
 class _Sums:
     figures: Counter[str] = field(default_factory=Counter)
-    """Among them `exposure_ms` and `counted_ends`, whose quotient is the mean."""
+    """Among them the times of counted views, as `MEANS` names them, and `counted_ends`; the means are quotients."""
     no_ad: Counter[str] = field(default_factory=Counter)
     funnel: Counter[str] = field(default_factory=Counter)
+    video: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     invalid_why: Counter[str] = field(default_factory=Counter)
 
@@ -119,6 +140,8 @@ class _Visit:
     """
 
     views: Counter[_Where] = field(default_factory=Counter)
+    looks: int = 0
+    """By the profiles of their tickets."""
     marked: bool = False
 
 
@@ -126,21 +149,24 @@ class _Tally:
     """Sums by the key that the dimension makes of a world, slot and line item."""
 
     def __init__(self, by: Dimension, advertisers: Mapping[str, str]) -> None:
-        self._by = by
+        self.by = by
         self._advertisers = advertisers
         self.sums: defaultdict[_Key, _Sums] = defaultdict(_Sums)
 
-    def at(self, world: str, slot: str, line_item: str) -> _Sums:
-        """Return the sums to which something of this world, slot and line item belongs."""
-        match self._by:
+    def at(self, world: str, slot: str, line_item: str, profile: str = "") -> _Sums:
+        """Return the sums to which something of this world, slot, line item and profile belongs."""
+        advertiser = self._advertisers.get(line_item, "")
+        match self.by:
             case "slot":
                 key = _Key(world, slot)
             case "world":
                 key = _Key(world)
             case "line_item":
-                key = _Key("", "", line_item, self._advertisers.get(line_item, ""))
+                key = _Key("", "", line_item, advertiser)
             case "advertiser":
-                key = _Key("", "", "", self._advertisers.get(line_item, ""))
+                key = _Key("", "", "", advertiser)
+            case "profile":
+                key = _Key(profile=profile)
         return self.sums[key]
 
 
@@ -183,14 +209,30 @@ def _count_decisions(tally: _Tally, rows: Iterable[DecisionRow]) -> None:
 
 def _count_batches(tally: _Tally, rows: Iterable[BatchRow], secrets: Mapping[bytes, bytes]) -> None:
     visits: defaultdict[_Viewer, _Visit] = defaultdict(_Visit)
+    unfinished = Unfinished()
     for row in rows:
         judged = read_batch(row, secrets)
         for index, events in by_ticket(judged, ~is_refused(judged.verdicts)):
             ticket = cast("Ticket", judged.tickets[index])  # one that is no ticket has no valid event
-            _count_events(tally.at(ticket.world, ticket.slot, ticket.line_item), judged, events)
-            _count_views(visits, ticket, judged, events)
+            for where, chosen in _by_profile(tally.by, ticket, judged, events):
+                _count_events(tally.at(*where), judged, chosen)
+                _count_views(visits, where, ticket, judged, chosen)
+            unfinished.take((ticket.world, ticket.slot, ticket.line_item, ticket.profile), ticket, judged, events)
         _count_refused(tally, row.world, judged)
     _count_visits(tally, visits.values())
+    for where, count in unfinished.counts():
+        tally.at(*where).funnel[UNFINISHED] += count
+
+
+def _by_profile(
+    by: Dimension, ticket: Ticket, judged: Judged, events: NDArray[np.intp]
+) -> Iterator[tuple[_Where, NDArray[np.intp]]]:
+    """Yield the events by the ticket's own profile, and where that is the dimension those by each other one."""
+    numbers = judged.columns.profile[events]
+    for number in np.unique(numbers).tolist():
+        if number == OWN or by == "profile":
+            name = _name_of(number, ticket)
+            yield (ticket.world, ticket.slot, ticket.line_item, name), events[numbers == number]
 
 
 def _count_events(sums: _Sums, judged: Judged, events: NDArray[np.intp]) -> None:
@@ -204,9 +246,20 @@ def _count_events(sums: _Sums, judged: Judged, events: NDArray[np.intp]) -> None
     sums.figures["viewable"] += int(np.count_nonzero(kind == EventKind.VIEWABLE))
     sums.figures["free"] += int(np.count_nonzero(verdicts == Verdict.FREE))
     sums.figures["counted_ends"] += int(np.count_nonzero(counted))
-    sums.figures["exposure_ms"] += int(columns.cumulative_ms[events][counted].sum(dtype=np.int64))
+    for column in MEANS.values():
+        sums.figures[column] += int(getattr(columns, column)[events][counted].sum(dtype=np.int64))
     for reason, count in Counter(why[ends & ~counted].tolist()).items():
         sums.funnel[WhyNot(reason).name.lower()] += count
+    for number, count in Counter(kind[kind > EventKind.END].tolist()).items():
+        sums.video[EventKind(number).name.lower()] += count
+
+
+def _name_of(number: int, ticket: Ticket | None) -> str:
+    """Return the name of the profile by which an event was judged, empty where that is not known."""
+    if number == OWN:
+        return ticket.profile if ticket else ""
+    known = profile_numbers().get(number)
+    return known.name if known else ""
 
 
 def _count_marked(sums: _Sums, judged: Judged, events: NDArray[np.intp]) -> None:
@@ -224,25 +277,30 @@ def _count_invalid(sums: _Sums, verdict: Verdict, count: int) -> None:
 def _count_refused(tally: _Tally, world: str, judged: Judged) -> None:
     refused = is_refused(judged.verdicts)
     columns = judged.columns
-    triples = zip(*(array[refused].tolist() for array in (columns.ticket, judged.verdicts, columns.kind)), strict=True)
-    for (index, verdict, kind), count in Counter(triples).items():
+    arrays = (columns.ticket, judged.verdicts, columns.kind, columns.profile)
+    found = zip(*(array[refused].tolist() for array in arrays), strict=True)
+    for (index, verdict, kind, number), count in Counter(found).items():
         ticket = judged.tickets[index]
-        own = isinstance(ticket, Ticket) and ticket.world == world
-        sums = tally.at(world, ticket.slot, ticket.line_item) if own else tally.at(world, "", "")
+        if isinstance(ticket, Ticket) and ticket.world == world:
+            sums = tally.at(world, ticket.slot, ticket.line_item, _name_of(number, ticket))
+        else:
+            sums = tally.at(world, "", "", _name_of(number, None))
         sums.refused[CODES[Verdict(verdict)].value] += count
-        if kind == EventKind.VIEWABLE:
+        if kind == EventKind.VIEWABLE and (number == OWN or tally.by == "profile"):
             _count_invalid(sums, Verdict(verdict), count)
 
 
 def _count_views(
-    visits: defaultdict[_Viewer, _Visit], ticket: Ticket, judged: Judged, events: NDArray[np.intp]
+    visits: defaultdict[_Viewer, _Visit], where: _Where, ticket: Ticket, judged: Judged, events: NDArray[np.intp]
 ) -> None:
-    views = events[judged.columns.kind[events] == EventKind.VIEWABLE]
-    where = ticket.world, ticket.slot, ticket.line_item
-    for viewer, verdict in zip(judged.columns.viewer[views].tolist(), judged.verdicts[views].tolist(), strict=True):
+    columns = judged.columns
+    views = events[columns.kind[events] == EventKind.VIEWABLE]
+    arrays = (columns.viewer, columns.profile, judged.verdicts)
+    for viewer, number, verdict in zip(*(array[views].tolist() for array in arrays), strict=True):
         visit = visits[ticket.world, ticket.session, viewer]
         if verdict <= Verdict.FREE:
             visit.views[where] += 1
+            visit.looks += number == OWN
         elif verdict != Verdict.STACKED:  # that says something of a slot, not of who looks at it
             visit.marked = True
 
@@ -250,7 +308,7 @@ def _count_views(
 def _count_visits(tally: _Tally, visits: Iterable[_Visit]) -> None:
     enough = traffic_rules().decided.looks
     for visit in visits:
-        found = "undetermined" if visit.marked or visit.views.total() < enough else "valid"
+        found = "undetermined" if visit.marked or visit.looks < enough else "valid"
         for where, count in visit.views.items():
             figures = tally.at(*where).figures
             figures[found] += count
@@ -269,8 +327,9 @@ def _count_money(tally: _Tally, balances: Mapping[str, int]) -> None:
 
 def _row(key: _Key, sums: _Sums) -> ReportRow:
     figures = {name: count for name, count in sums.figures.items() if name in ReportRow.model_fields}
-    mean_ms = round(sums.figures["exposure_ms"] / max(sums.figures["counted_ends"], 1))
+    ends = max(sums.figures["counted_ends"], 1)
+    means = {name: round(sums.figures[column] / ends) for name, column in MEANS.items()}
     decided = (sums.figures["valid"] + sums.figures["invalid"]) / max(sums.figures["gross"], 1)
     reasons = {name: dict(sorted(getattr(sums, name).items())) for name in REASON_COUNTS}
-    made = {"mean_exposure_ms": mean_ms, "decision_rate": round(decided, 6)}
+    made = {**means, "decision_rate": round(decided, 6)}
     return ReportRow.model_validate({**key._asdict(), **figures, **reasons, **made})

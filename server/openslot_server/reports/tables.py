@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from openslot_server.impressions.verdicts import CODES
 from openslot_server.impressions.verdicts import REASONS as INVALID
-from openslot_server.reports.queries import Dimension, Report, ReportRow
-from openslot_spec.exposures import WhyNot
+from openslot_server.reports.queries import UNFINISHED, Dimension, Report, ReportRow
+from openslot_spec.exposures import EventKind, WhyNot
 from openslot_spec.messages import NoAd
 
 __all__ = ["amount", "csv_rows", "table_rows", "why_rows"]
@@ -18,13 +18,16 @@ NAMES: dict[Dimension, tuple[str, ...]] = {
     "world": ("world",),
     "line_item": ("advertiser", "line_item"),
     "advertiser": ("advertiser",),
+    "profile": ("profile",),
 }
 COUNTS = ("requests", "filled", "rendered", "viewable", "free", "mean_exposure_ms")
+TIMES = ("mean_longest_ms", "mean_half_ms", "mean_full_ms")
 TRAFFIC = ("gross", "valid", "invalid", "undetermined", "decision_rate")
 MONEY = ("spend_micros", "revenue_micros", "fee_micros")
 REASONS = {
     "no_ad": [reason.value for reason in NoAd],
-    "funnel": [why.name.lower() for why in WhyNot if why is not WhyNot.COUNTED],
+    "funnel": [*(why.name.lower() for why in WhyNot if why is not WhyNot.COUNTED), UNFINISHED],
+    "video": [kind.name.lower() for kind in EventKind if kind > EventKind.END],
     "refused": [code.value for code in CODES.values()],
     "invalid_why": [*INVALID.values()],
 }
@@ -34,10 +37,10 @@ def csv_rows(report: Report) -> Iterator[list[str | int | float]]:
     """Yield a header and one row per row of the report: the same columns whatever happened."""
     names = NAMES[report.by]
     reasons = [(kind, reason) for kind, known in REASONS.items() for reason in known]
-    yield [*names, *COUNTS, *TRAFFIC, *MONEY, "currency", *(f"{kind}.{reason}" for kind, reason in reasons)]
+    yield [*names, *COUNTS, *TIMES, *TRAFFIC, *MONEY, "currency", *(f"{kind}.{reason}" for kind, reason in reasons)]
     for row in report.rows:
         counts = [getattr(row, kind).get(reason, 0) for kind, reason in reasons]
-        yield [*(getattr(row, name) for name in (*names, *COUNTS, *TRAFFIC, *MONEY)), report.currency, *counts]
+        yield [*(getattr(row, name) for name in (*names, *COUNTS, *TIMES, *TRAFFIC, *MONEY)), report.currency, *counts]
 
 
 def table_rows(report: Report) -> Iterator[list[str]]:
