@@ -13,13 +13,11 @@ from typing import Any
 from openslot_gltf.core import ARRAYS
 from openslot_gltf.document import Document, Json, default_roots
 from openslot_gltf.extensions import OF_CREATIVES
-from openslot_gltf.rules import Rule
-from openslot_gltf.shapes import Move, split_pointer
-from openslot_spec.errors import Code, OpenSlotError
+from openslot_gltf.shapes import Move
+from openslot_gltf.strip import CARRIED, stripped
 
 __all__ = ["merged"]
 
-CARRIED = tuple(name for name in ARRAYS if name not in ("buffers", "cameras", "scenes"))
 VARIANTS = "KHR_materials_variants"
 ALIGNMENT = 4
 
@@ -30,7 +28,7 @@ def merged(scene: Document, creative: Document, parent: int, wrapper: Json) -> D
     Both documents stay as they are. Cameras, lights, slots and unknown extensions of the creative are left out.
     Raises GLTF_REFUSED when the creative requires an extension that would be left out.
     """
-    incoming = _stripped(creative.json)
+    incoming = stripped(creative.json)
     arrays = _shifted(scene, incoming)
     start = len(scene.binary) + -len(scene.binary) % ALIGNMENT
     _place_views(arrays["bufferViews"], start)
@@ -44,39 +42,6 @@ def merged(scene: Document, creative: Document, parent: int, wrapper: Json) -> D
     if binary:
         json["buffers"] = [{**(scene.array("buffers") or [{}])[0], "byteLength": len(binary)}]
     return Document(_with_lists(json, scene.json, incoming), binary)
-
-
-def _stripped(json: Json) -> Json:
-    """Return the creative without what may not enter a world: cameras, claimed slots, pointers into what is gone."""
-    refused = set(json.get("extensionsRequired", [])).difference(OF_CREATIVES)
-    if refused:
-        case = f"{Rule.EXTENSION_REQUIRED}: {', '.join(sorted(refused))}"
-        raise OpenSlotError(Code.GLTF_REFUSED, case, where="/extensionsRequired")
-    nodes = [_stripped_node(node) for node in json.get("nodes", [])]
-    animations = [animation for animation in map(_stripped_animation, json.get("animations", [])) if animation]
-    return {**json, "nodes": nodes, "animations": animations}
-
-
-def _stripped_node(node: Json) -> Json:
-    kept = {key: value for key, value in node.items() if key != "camera"}
-    extras = node.get("extras")
-    if isinstance(extras, dict) and "openslot" in extras:
-        kept["extras"] = {key: value for key, value in extras.items() if key != "openslot"}
-    return kept
-
-
-def _stripped_animation(animation: Json) -> Json | None:
-    channels = [channel for channel in animation["channels"] if _points_to_kept(channel["target"])]
-    return {**animation, "channels": channels} if channels else None
-
-
-def _points_to_kept(target: Json) -> bool:
-    pointer = target.get("extensions", {}).get("KHR_animation_pointer", {}).get("pointer")
-    if pointer is None:
-        return bool(target["path"] != "pointer")
-    array, _, rest = split_pointer(pointer)
-    _, inside, name = rest.partition("/extensions/")
-    return array in CARRIED and (not inside or name.split("/")[0] in OF_CREATIVES)
 
 
 def _shifted(scene: Document, incoming: Json) -> dict[str, list[Json]]:

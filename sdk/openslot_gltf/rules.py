@@ -150,8 +150,8 @@ SENTENCES: dict[Rule, str] = {
     Rule.EXTENSION_COMPRESSED: "Geometry or textures are compressed in a way not read here; export uncompressed, "
     "or run `gltf-transform copy` (meshopt, Draco) or `gltf-transform png` (KTX2).",
     Rule.EXTENSION_UNUSED: "A required extension is used nowhere; it was taken off `extensionsRequired`.",
-    Rule.EXTENSION_STRIPPED: "An optional extension is not known here; it is left out when the creative is embedded.",
-    Rule.CONTENT_STRIPPED: "A creative's lights and cameras are left out when embedded; bake light into textures.",
+    Rule.EXTENSION_STRIPPED: "An optional extension is not known here; it is not served nor embedded.",
+    Rule.CONTENT_STRIPPED: "A creative's lights and cameras are not served nor embedded; bake light into textures.",
     Rule.URI_EXTERNAL: "A file names another file or address; pack everything into one GLB.",
     Rule.URI_DATA: "The data: URI is not valid base64 of an allowed media type; pack everything into one GLB.",
     Rule.BUFFER_MISSING: "A buffer has no bytes; pack everything into one GLB.",

@@ -17,6 +17,13 @@ def glb(document: Any, binary: bytes = b"") -> bytes:
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
+def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the JSON and the binary chunk of a GLB made here."""
+    length = struct.unpack_from("<I", data, 12)[0]
+    document: dict[str, Any] = json.loads(data[20 : 20 + length])
+    return document, data[28 + length :]
+
+
 def board(width: float = 2.0, height: float = 1.0, name: str = "board") -> bytes:
     """Return a valid board of two triangles; another name makes other bytes."""
     return glb(*_board(width, height, name))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.glbs import board
+from tests.server.glbs import board, glb, parts
 from tests.server.serving import Serving, serving
 
 DATA = board()
@@ -29,6 +29,18 @@ async def test_the_bytes_approved_are_the_bytes_served_for_ever_and_to_all(serve
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_what_was_repaired_is_served_repaired_and_named_so(served: Serving) -> None:
+    document, binary = parts(board(name="with a camera"))
+    camera = {"type": "perspective", "perspective": {"yfov": 1, "znear": 0.1}}
+    answer = (await served.upload("aurora", glb(document | {"cameras": [camera]}, binary))).json()
+    assert [finding["severity"] for finding in answer["findings"]] == ["repaired"]
+    data = (await served.ask("", "GET", answer["url"])).content
+    assert answer["creative"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert answer["creative"]["size_bytes"] == len(data)
+    assert "cameras" not in parts(data)[0]
+    assert (await served.upload("aurora", data)).json()["creative"] == answer["creative"]
 
 
 async def test_a_head_has_the_headers_alone(served: Serving) -> None:

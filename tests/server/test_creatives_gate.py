@@ -1,6 +1,8 @@
 import asyncio
+import base64
+import json
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest_asyncio
 from openslot_server.creatives.gate import examine
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Stats, Verdict
-from tests.server.glbs import board, hostile, turning
+from tests.server.glbs import board, glb, hostile, parts, turning
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "gltf"
 
@@ -65,6 +67,43 @@ async def test_the_sandbox_says_what_the_gate_says(sandbox: Sandbox, data: bytes
 async def test_many_files_at_once_are_each_judged_alone(sandbox: Sandbox) -> None:
     verdicts = await asyncio.gather(*(sandbox.check(board(width), "S") for width in range(1, 30)))
     assert [verdict.stats.size[0] for verdict in verdicts if verdict.stats] == list(range(1, 30))
+
+
+def without_bounds(data: bytes) -> bytes:
+    document, binary = parts(data)
+    del document["accessors"][0]["min"], document["accessors"][0]["max"]
+    return glb(document, binary)
+
+
+def with_a_camera(data: bytes) -> bytes:
+    document, binary = parts(data)
+    return glb(document | {"cameras": [{"type": "perspective", "perspective": {"yfov": 1, "znear": 0.1}}]}, binary)
+
+
+def with_a_lamp(data: bytes) -> bytes:
+    document, binary = parts(data)
+    document["nodes"][0]["extensions"] = {"KHR_lights_punctual": {"light": 0}}
+    lamp = {"extensions": {"KHR_lights_punctual": {"lights": [{"type": "point"}]}}}
+    return glb(document | lamp | {"extensionsUsed": ["KHR_lights_punctual"]}, binary)
+
+
+def as_text(data: bytes) -> bytes:
+    document, binary = parts(data)
+    document["buffers"][0]["uri"] = "data:application/octet-stream;base64," + base64.b64encode(binary).decode()
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("harmed", [without_bounds, with_a_camera, with_a_lamp, as_text])
+def test_what_was_repaired_is_a_sound_file_of_its_own(harmed: Callable[[bytes], bytes]) -> None:
+    verdict = Verdict.model_validate_json(examine(harmed(board(3, 2)), "M"))
+    assert verdict.accepted
+    assert verdict.repaired.startswith(b"glTF")
+    again = Verdict.model_validate_json(examine(verdict.repaired, "M"))
+    assert (again.accepted, again.repaired, again.findings, again.stats) == (True, b"", (), verdict.stats)
+
+
+def test_a_sound_file_is_served_as_it_came() -> None:
+    assert Verdict.model_validate_json(examine(board(), "M")).repaired == b""
 
 
 def test_a_board_is_measured() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import takewhile
 from typing import get_args
 
 from openslot_gltf import Finding as GltfFinding
-from openslot_gltf import check
+from openslot_gltf import Verdict as Checked
+from openslot_gltf import check, write_glb
 from openslot_gltf.budget import Stats as GltfStats
+from openslot_gltf.document import Document
+from openslot_gltf.strip import stripped
 from openslot_server.creatives.verdict import MAX_TEXT, Finding, Stats, Tier, Verdict
 
 __all__ = ["examine"]
@@ -23,9 +27,34 @@ def examine(data: bytes, tier: str) -> bytes:
 
 def _verdict(data: bytes, tier: str) -> Verdict:
     checked = check(data, tier)
+    repaired = b"" if _is_sound(data, checked) else _repaired(checked)
+    if repaired:
+        checked = _checked_again(repaired, tier, checked)
     findings = tuple(_finding(finding) for finding in checked.findings)
     stats = _stats(checked.stats, tier) if checked.accepted and checked.stats else None
-    return Verdict(accepted=checked.accepted, findings=findings, stats=stats)
+    return Verdict(accepted=checked.accepted, findings=findings, stats=stats, repaired=repaired)
+
+
+def _repaired(checked: Checked) -> bytes:
+    if checked.document is None:
+        return b""
+    return write_glb(Document(stripped(checked.document.json), checked.document.binary))
+
+
+def _checked_again(repaired: bytes, tier: str, before: Checked) -> Checked:
+    """Return the verdict on what would be served; what was found in the file as it came stays said."""
+    again = check(repaired, tier)
+    if not again.accepted:
+        return again
+    if not _is_sound(repaired, again):
+        raise ValueError("a repair that does not last")
+    return replace(again, findings=before.findings)
+
+
+def _is_sound(data: bytes, checked: Checked) -> bool:
+    """Return whether these bytes may be served as they are: an accepted GLB in which nothing was repaired."""
+    is_repaired = any(finding.severity == "repaired" for finding in checked.findings)
+    return checked.accepted and data.startswith(b"glTF") and not is_repaired
 
 
 def _stats(counted: GltfStats, tier: str) -> Stats:

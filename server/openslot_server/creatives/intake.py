@@ -1,4 +1,4 @@
-"""From untrusted bytes to an approved creative: gate, then library. What the gate saw is what the library keeps."""
+"""From untrusted bytes to an approved creative: gate, then library. What the gate found sound is what is served."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ class Intake:
         verdict = await self._sandbox.check(data, tier)
         if verdict.stats is None:
             raise RefusedCreativeError(verdict)
-        sha256 = await asyncio.to_thread(self._library.put, data)
-        return Approved(sha256, len(data), verdict.stats, verdict.findings)
+        served = verdict.repaired or data
+        sha256 = await asyncio.to_thread(self._library.put, served)
+        return Approved(sha256, len(served), verdict.stats, verdict.findings)
 
 
 class RefusedCreativeError(OpenSlotError):

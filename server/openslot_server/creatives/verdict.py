@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from openslot_spec.records import Record, Vec3
 
@@ -60,9 +60,13 @@ class Stats(Record):
 class Verdict(Record):
     """Whether a file may be shown: with its figures if it may, with an error among the findings if not."""
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     accepted: bool
     findings: Annotated[tuple[Finding, ...], Field(strict=False, max_length=MAX_FINDINGS)] = ()
     stats: Stats | None = None
+    repaired: bytes = b""
+    """The GLB to serve in place of the file; empty where the file is sound as it came."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

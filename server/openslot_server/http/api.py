@@ -56,8 +56,9 @@ __all__ = ["OPERATIONS", "api_routes", "description"]
 async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
     """Upload a creative: the bytes of a GLB.
 
-    They are examined in a sandbox and kept by their sha-256; the same bytes again are the same creative. A refused file
-    is answered with `creative.refused` and all findings, and nothing is kept.
+    They are examined in a sandbox and kept by their sha-256; the same bytes again are the same creative. What the gate
+    repaired is kept repaired, under the sha-256 of that. A refused file is answered with `creative.refused` and all
+    findings, and nothing is kept.
     """
     said = call.query
     advertiser = _account(call.principal, "advertiser", said.advertiser)
