@@ -155,6 +155,7 @@ class Exposures:
         self._gates = Gates.of(profile)
         self._views = _Views.of(64)
         self._timers = Timers(64, 3)
+        self._nothing = self.events(EventKind.END, 0.0, np.zeros(0, np.int64))
 
     def open(self, rows: ArrayLike) -> None:
         """Begin the views of `rows` anew."""
@@ -207,7 +208,7 @@ class Exposures:
             (~gates.angle_passes(samples.angle_deg, samples.screen_angle_deg), WhyNot.TOO_OBLIQUE),
             (samples.on_screen_fraction < gates.visible_fraction_min, WhyNot.CLIPPED),
             (~samples.front_facing, WhyNot.BACK_FACING),
-            ((samples.visible_fraction <= 0) & (samples.why <= WhyNot.VIEWPORT), WhyNot.VIEWPORT),
+            ((samples.on_screen_fraction <= 0) & (samples.why <= WhyNot.VIEWPORT), WhyNot.VIEWPORT),
             (np.isnan(samples.visible_fraction + samples.coverage + samples.angle_deg), WhyNot.UNMEASURABLE),
         )
         why = np.full(len(samples.idle), WhyNot.COUNTED, np.uint8)
@@ -281,4 +282,5 @@ class Exposures:
         viewable = running[met & ~views.viewable[running]]
         views.viewable[viewable] = True
         news = [(EventKind.RENDERED, drawn), (EventKind.VIEWABLE, viewable)]
-        return Events.join([self.events(kind, t_ms, rows) for kind, rows in news])
+        told = [self.events(kind, t_ms, rows) for kind, rows in news if len(rows)]
+        return Events.join(told) if told else self._nothing

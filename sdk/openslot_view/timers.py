@@ -44,6 +44,8 @@ class Timers:
         """Take one sample of distinct rows (n,), `passing` (n, lanes), and return by how much each run went on."""
         went_on = np.zeros(passing.shape)
         active = np.flatnonzero((passing | (self.start[rows] != NOT_RUNNING)).any(axis=1))
+        if not len(active):
+            return went_on
         rows, passing = rows[active], passing[active]
         start, last = self.start[rows], self.last[rows]
         waited = t_ms - last

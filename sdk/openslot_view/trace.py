@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,14 +14,14 @@ from openslot_spec.profiles import Profile
 from openslot_spec.records import Record
 from openslot_view.exposure import Exposures, Samples
 
-__all__ = ["TraceSample", "replay"]
+__all__ = ["TraceSample", "replay", "replay_samples"]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 
 
 class TraceSample(Record):
-    """One line of a trace. Without `on_screen_fraction` nothing is taken to be clipped."""
+    """One line of a trace. Without `on_screen_fraction` what can be seen at all is taken to be whole on the screen."""
 
     t_ms: Annotated[float, Field(ge=0, le=2**53)]
     visible_fraction: Fraction
@@ -32,41 +31,66 @@ class TraceSample(Record):
     front_facing: bool
     focused: bool = True
     idle: bool = False
-    on_screen_fraction: Fraction = 1.0
+    on_screen_fraction: Fraction | None = None
 
 
 def replay(lines: Iterable[Any], profile: Profile) -> Iterator[dict[str, Any]]:
-    """Yield the events of a trace's parsed `lines`: viewable, an end for every run, and last a summary.
+    """Yield the events of a trace's parsed `lines` as `replay_samples`; raises `INVALID` that names the line."""
+    return replay_samples((_parsed(line, number) for number, line in enumerate(lines)), (profile,))
+
+
+def replay_samples(samples: Iterable[TraceSample], profiles: Sequence[Profile]) -> Iterator[dict[str, Any]]:
+    """Yield the events of a trace: viewable, an end for every run, and last a summary.
 
     An end's `t_ms` is its run's last passing sample; its `reason` is the `WhyNot` of the sample that broke the run,
-    "gap" for a hole or a step back in time, "end_of_trace" for the run that is still on at the end. Raises `INVALID`
-    that names the line.
+    "gap" for a hole or a step back in time, "end_of_trace" for the run that is still on at the end. Of several
+    profiles each has events of its own, with its name as `profile`.
     """
-    exposures = Exposures(profile)
-    exposures.open([0])
-    viewable = False
-    before = exposures.run(0)
-    for number, line in enumerate(lines):
-        sample = _parsed(line, number)
-        samples = _samples(sample, profile)
-        events = exposures.sample(sample.t_ms, [0], samples)
-        after = exposures.run(0)
+    machines = [_Machine(profile, named=len(profiles) > 1) for profile in profiles]
+    for sample in samples:
+        for machine in machines:
+            yield from machine.take(sample)
+    for machine in machines:
+        yield from machine.end()
+
+
+class _Machine:
+    """One profile's exposure machine with one row, and what of it was told."""
+
+    def __init__(self, profile: Profile, *, named: bool) -> None:
+        self._profile = profile
+        self._head = {"profile": profile.name} if named else {}
+        self._exposures = Exposures(profile)
+        self._exposures.open([0])
+        self._viewable = False
+        self._before = self._exposures.run(0)
+
+    def take(self, sample: TraceSample) -> Iterator[dict[str, Any]]:
+        samples, before = _samples(sample, self._profile.coverage_min), self._before
+        events = self._exposures.sample(sample.t_ms, [0], samples)
+        after = self._before = self._exposures.run(0)
         if before[1] >= 0 and after[:2] != before[:2]:
-            held = 0 <= sample.t_ms - before[2] <= profile.max_gap_ms
-            yield _end(before, WhyNot(int(exposures.judge(samples)[0])).name.lower() if held else "gap")
+            held = 0 <= sample.t_ms - before[2] <= self._profile.max_gap_ms
+            yield self._end(before, WhyNot(int(self._exposures.judge(samples)[0])).name.lower() if held else "gap")
         if (events.kind == EventKind.VIEWABLE).any():
-            viewable = True
-            yield {"event": "viewable", "t_ms": _number(sample.t_ms)}
-        before = after
-    if before[1] >= 0:
-        yield _end(before, "end_of_trace")
-    longest, together = exposures.totals([0])
-    yield {
-        "event": "summary",
-        "viewable": viewable,
-        "longest_continuous_ms": _number(longest[0]),
-        "cumulative_ms": _number(together[0]),
-    }
+            self._viewable = True
+            yield {**self._head, "event": "viewable", "t_ms": _number(sample.t_ms)}
+
+    def end(self) -> Iterator[dict[str, Any]]:
+        if self._before[1] >= 0:
+            yield self._end(self._before, "end_of_trace")
+        longest, together = self._exposures.totals([0])
+        yield {
+            **self._head,
+            "event": "summary",
+            "viewable": self._viewable,
+            "longest_continuous_ms": _number(longest[0]),
+            "cumulative_ms": _number(together[0]),
+        }
+
+    def _end(self, run: tuple[int, float, float], reason: str) -> dict[str, Any]:
+        times = {"t_ms": _number(run[2]), "continuous_ms": _number(run[2] - run[1])}
+        return {**self._head, "event": "end", **times, "reason": reason}
 
 
 def _parsed(line: Any, number: int) -> TraceSample:
@@ -76,15 +100,19 @@ def _parsed(line: Any, number: int) -> TraceSample:
         raise OpenSlotError(error.code, error.detail, where=f"lines/{number}/{error.where}") from None
 
 
-def _samples(sample: TraceSample, profile: Profile) -> Samples:
-    clipped = sample.on_screen_fraction < profile.visible_fraction_min
-    names = [each.name for each in fields(Samples) if each.name != "why"]
-    arrays: dict[str, Any] = {name: np.array([getattr(sample, name)]) for name in names}
-    return Samples(**arrays, why=np.array([WhyNot.CLIPPED if clipped else WhyNot.COUNTED], np.uint8))
+def _samples(sample: TraceSample, coverage_min: float) -> Samples:
+    """Return the sample as an array of one.
 
-
-def _end(run: tuple[int, float, float], reason: str) -> dict[str, Any]:
-    return {"event": "end", "t_ms": _number(run[2]), "continuous_ms": _number(run[2] - run[1]), "reason": reason}
+    What it would cover of the screen with nothing before it a trace does not say; that is taken to be in proportion.
+    """
+    seen, on_screen = sample.visible_fraction, sample.on_screen_fraction
+    if on_screen is None:
+        on_screen = 1.0 if seen else 0.0
+    large_enough = sample.coverage * on_screen >= coverage_min * seen
+    why = WhyNot.OBSTRUCTED if seen < on_screen and large_enough else WhyNot.COUNTED
+    told = sample.model_dump(exclude={"t_ms"}) | {"on_screen_fraction": on_screen}
+    arrays: dict[str, Any] = {name: np.array([value]) for name, value in told.items()}
+    return Samples(**arrays, why=np.array([why], np.uint8))
 
 
 def _number(value: float) -> int | float:

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import EventKind, WhyNot
@@ -99,7 +97,7 @@ def test_a_view_is_viewable_once_however_long_it_lasts() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"visible_fraction": 0.0, "why": np.uint8(WhyNot.VIEWPORT)}, WhyNot.VIEWPORT),
+        ({"visible_fraction": 0.0, "on_screen_fraction": 0.0, "why": np.uint8(WhyNot.VIEWPORT)}, WhyNot.VIEWPORT),
         ({"front_facing": False}, WhyNot.BACK_FACING),
         ({"visible_fraction": 0.3, "on_screen_fraction": 0.4}, WhyNot.CLIPPED),
         ({"screen_angle_deg": 70.0}, WhyNot.TOO_OBLIQUE),
@@ -126,7 +124,7 @@ def test_the_furthest_gate_is_the_reason() -> None:
     exposures = Exposures(DISPLAY)
     exposures.open([0])
     exposures.sample(0, [0], samples(1))
-    exposures.sample(100, [0], samples(1, visible_fraction=0.0, why=np.uint8(WhyNot.VIEWPORT)))
+    exposures.sample(100, [0], samples(1, visible_fraction=0.0, on_screen_fraction=0.0, why=np.uint8(WhyNot.VIEWPORT)))
     assert exposures.close(200, [0]).why[0] == WhyNot.TOO_SHORT
 
 
@@ -159,28 +157,25 @@ def test_a_bad_line_is_named(bad: dict[str, Any]) -> None:
     assert caught.value.where.startswith("lines/1/")
 
 
-flags = st.lists(st.booleans(), min_size=2, max_size=40)
+def test_means_are_over_time_so_a_sample_more_changes_none() -> None:
+    coverages = {0: 0.5, 100: 0.02, 300: 0.2}
+    means = []
+    for between in ({}, {150: 0.2, 299: 0.2}):
+        exposures = Exposures(DISPLAY)
+        exposures.open([0])
+        for t, coverage in sorted({**coverages, **between}.items()):
+            exposures.sample(t, [0], samples(1, coverage=coverage))
+        means.append(float(exposures.close(400, [0]).coverage[0]))
+    assert means == pytest.approx([(100 * 0.02 + 200 * 0.2) / 300] * 2)
 
 
-@given(flags, st.data())
-def test_a_sample_between_two_that_agree_changes_no_result(passing: list[bool], data: st.DataObject) -> None:
-    lines = [line(200 * i, visible_fraction=0.9 if flag else 0.1) for i, flag in enumerate(passing)]
-    agreeing = [i for i in range(len(passing) - 1) if passing[i] == passing[i + 1]]
-    if not agreeing:
-        return
-    after = data.draw(st.sampled_from(agreeing))
-    between = {**lines[after], "t_ms": 200 * after + data.draw(st.integers(1, 199))}
-    assert run(lines)[-1] == run([*lines[: after + 1], between, *lines[after + 1 :]])[-1]
-
-
-@given(flags)
-def test_the_machine_agrees_with_a_plain_loop(passing: list[bool]) -> None:
-    lines = [line(150 * i, visible_fraction=0.9 if flag else 0.1) for i, flag in enumerate(passing)]
-    longest = total = current = 0
-    for before, now in zip([False, *passing], passing, strict=False):
-        current = current + 150 if before and now else 0
-        total += 150 if before and now else 0
-        longest = max(longest, current)
-    summary = run(lines)[-1]
-    assert (summary["longest_continuous_ms"], summary["cumulative_ms"]) == (longest, total)
-    assert summary["viewable"] is (longest >= 1000)
+def test_half_and_all_of_the_surface_are_timed_apart() -> None:
+    large = profile("mrc-large")
+    exposures = Exposures(large)
+    exposures.open([0])
+    for t, share in enumerate([1.0, 1.0, 0.6, 1.0, 1.0, 1.0, 0.4, 0.5, 0.5, 0.1]):
+        exposures.sample(100 * t, [0], samples(1, visible_fraction=share))
+    end = exposures.close(1000, [0])
+    assert (end.continuous_ms[0], end.cumulative_ms[0]) == (800, 800)
+    assert (end.half_continuous_ms[0], end.half_cumulative_ms[0]) == (500, 600)
+    assert (end.full_continuous_ms[0], end.full_cumulative_ms[0]) == (200, 300)

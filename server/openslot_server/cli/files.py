@@ -6,12 +6,13 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["numbers", "print_json", "read", "read_json", "write"]
+__all__ = ["numbers", "print_json", "read", "read_json", "read_lines", "write"]
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 
@@ -22,6 +23,25 @@ def read(path: Path) -> bytes:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise OpenSlotError(Code.FILE_NOT_FOUND, f"larger than {MAX_FILE_BYTES >> 20} MiB", where=str(path))
         return path.read_bytes()
+    except OSError as error:
+        raise OpenSlotError(Code.FILE_NOT_FOUND, error.strerror or "unreadable", where=str(path)) from None
+
+
+def read_lines(path: Path, longest_bytes: int = 64 * 1024) -> Iterator[tuple[str, bytes]]:
+    """Yield where each line that is not blank stands, and the line; a file of any length, or a pipe.
+
+    Raises:
+        OpenSlotError: `FILE_NOT_FOUND`, or `FILE_INVALID` for a line that is too long.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(longest_bytes + 1), b""), 1):
+                if len(line) > longest_bytes:
+                    raise OpenSlotError(
+                        Code.FILE_INVALID, f"longer than {longest_bytes} bytes", where=f"{path}:{number}"
+                    )
+                if line.strip():
+                    yield f"{path}:{number}", line
     except OSError as error:
         raise OpenSlotError(Code.FILE_NOT_FOUND, error.strerror or "unreadable", where=str(path)) from None
 

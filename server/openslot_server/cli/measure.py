@@ -6,17 +6,23 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openslot_server.cli.files import print_json, read, read_json
+from openslot_server.cli.files import print_json, read, read_json, read_lines
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.profiles import profile
 
+if TYPE_CHECKING:
+    from openslot_view.trace import TraceSample
+
 __all__ = ["exposure", "measure"]
+
+MAX_SAMPLES = 1_000_000
+"""Of one trace: more than a day at ten a second."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object a line (always so when piped).")]
 
@@ -37,24 +43,39 @@ def measure(
 
 def exposure(
     trace: Annotated[Path, typer.Argument(help="TRACE.jsonl: one sample a line.")],
-    profile_name: Annotated[str, typer.Option("--profile", help="The viewability profile.")] = "iig-2.0-display",
+    profiles: Annotated[
+        list[str], typer.Option("--profile", help="The viewability profile; several, each for itself.")
+    ] = ["iig-2.0-display"],  # noqa: B006  typer reads it, nobody changes it
     *,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the exposure machine on a trace of one viewer and one placement."""
-    from openslot_view.trace import replay
+    from openslot_view.trace import replay_samples
 
-    _print(replay(_lines(trace), profile(profile_name)), as_json=as_json)
+    asked = [profile(name) for name in dict.fromkeys(profiles)]
+    _print(replay_samples(_samples(trace), asked), as_json=as_json)
 
 
-def _lines(path: Path) -> list[Any]:
-    samples = []
-    for number, line in enumerate(read(path).decode("utf-8", "replace").splitlines(), 1):
+def _samples(path: Path) -> Iterator[TraceSample]:
+    from openslot_view.trace import TraceSample
+
+    for number, (where, line) in enumerate(read_lines(path)):
+        if number == MAX_SAMPLES:
+            raise OpenSlotError(Code.FILE_INVALID, f"more than {MAX_SAMPLES} samples", where=where)
         try:
-            samples += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
-            raise OpenSlotError(Code.FILE_INVALID, f"not JSON: {error}", where=f"{path}:{number}") from None
-    return samples
+            yield TraceSample.parse(json.loads(line, object_pairs_hook=_distinct), Code.FILE_INVALID)
+        except OpenSlotError as error:
+            field = f"/{error.where}" if error.where else ""
+            raise OpenSlotError(error.code, error.detail, where=f"{where}{field}") from None
+        except (ValueError, RecursionError) as error:
+            raise OpenSlotError(Code.FILE_INVALID, f"not JSON: {error}", where=where) from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _arrays(path: Path | None) -> Mapping[str, Any]:
