@@ -67,7 +67,7 @@ class MemoryStore:
         for row in rows:
             table = self.tables.setdefault(type(row), [])
             if isinstance(row, LatestRow):
-                table[:] = [old for old in table if _key(old) != _key(row)]
+                table[:] = [old for old in table if isinstance(old, LatestRow) and _key(old) != _key(row)]
             table.append(row)
         done: Future[None] = Future()
         done.set_result(None)
@@ -77,9 +77,8 @@ class MemoryStore:
         pass
 
 
-def _key(row: Row) -> tuple[Any, ...]:
-    width = {"slots": 2}.get(row.TABLE, 1)
-    return tuple(getattr(row, column.name) for column in fields(row)[:width])
+def _key(row: LatestRow) -> tuple[Any, ...]:
+    return tuple(getattr(row, column.name) for column in fields(row)[: row.KEY])
 
 
 class Market:

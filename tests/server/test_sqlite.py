@@ -5,12 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from openslot_server.storage.sqlite import SqliteStore, exclusive, reading
-from openslot_server.storage.store import ROWS, KeyRow, LedgerRow, SessionRow, SomeRow
+from openslot_server.storage.store import ROWS, KeyRow, LedgerRow, SessionRow, SlotRow, SomeRow
 from openslot_spec.errors import Code, OpenSlotError
 
 
@@ -44,6 +47,23 @@ def test_every_row_class_has_its_table(store: SqliteStore) -> None:
 def test_a_latest_row_replaces_the_one_with_its_key(store: SqliteStore) -> None:
     store.commit([KeyRow("aa", "world", "plaza", 1), KeyRow("aa", "world", "arcade", 2)]).result(5)
     assert loaded(store, KeyRow) == [KeyRow("aa", "world", "arcade", 2)]
+
+
+@settings(max_examples=15, deadline=None)  # every commit waits for the disk
+@given(names=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), min_size=1, max_size=45))
+def test_rows_of_one_transaction_are_as_if_they_came_one_by_one(names: list[tuple[str, str]]) -> None:
+    slots = [SlotRow(world, slot, str(place), "{}", place) for place, (world, slot) in enumerate(names)]
+    sessions = [SessionRow(str(place), "plaza", place) for place in range(len(names))]
+    rows = [row for pair in zip(slots, sessions, strict=True) for row in pair]
+    with TemporaryDirectory() as folder:
+        together, apart = (SqliteStore(Path(folder) / name) for name in ("together", "apart"))
+        together.commit(rows).result(5)
+        for row in rows:
+            apart.commit([row]).result(5)
+        for kind in (SlotRow, SessionRow):
+            assert loaded(together, kind) == loaded(apart, kind)
+        together.close()
+        apart.close()
 
 
 def test_rows_are_there_after_a_restart(path: Path) -> None:

@@ -10,28 +10,36 @@ import fcntl
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, fields
 from importlib import resources
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
-from openslot_server.storage.store import LatestRow, Reader, Row, SomeRow
+from openslot_server.storage.store import ROWS, LatestRow, Reader, Row, SomeRow
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["SqliteStore", "exclusive", "reading"]
 
-GROUP_MAX = 1_024
-"""Commits in one transaction at the most."""
+GROUP_MAX = 16_384
+"""Rows after which a transaction takes no further commit."""
+AT_ONCE = (32, 8, 1)
+"""Rows in one statement: each statement waits for the interpreter's lock, which a busy server holds."""
 BUSY_S = 5.0
+
+Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    rows: Sequence[Row]
+class _Group:
+    """What becomes durable in one transaction."""
+
+    rows: list[Row] = field(default_factory=list)
     done: Future[None] = field(default_factory=Future)
 
 
@@ -45,7 +53,10 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, connection: type[sqlite3.Connection] = sqlite3.Connection) -> None:
         self._path = path
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._groups: SimpleQueue[_Group | None] = SimpleQueue()
+        self._open: _Group | None = None
+        """The last of them, while it takes further commits."""
+        self._lock = threading.Lock()
         self._failure: OpenSlotError | None = None
         try:
             self._connection = sqlite3.connect(
@@ -68,44 +79,37 @@ class SqliteStore:
 
     def commit(self, rows: Sequence[Row]) -> Future[None]:
         """Return a future that is done once the rows are durable; see `Store.commit`."""
-        job = _Job(rows)
-        job.done.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
-        self._jobs.put(job)
-        return job.done
+        with self._lock:
+            if self._open is None or len(self._open.rows) >= GROUP_MAX:
+                self._open = _Group()
+                self._open.done.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
+                self._groups.put(self._open)
+            self._open.rows.extend(rows)
+            return self._open.done
 
     def close(self) -> None:
         """Make what was committed durable and let go of the file."""
-        self._jobs.put(None)
+        self._groups.put(None)
         self._writer.join()
         self._connection.close()
 
     def _write_all(self) -> None:
-        more = True
-        while more:
-            jobs = self._next_group()
-            more = jobs[-1] is not None
-            self._write([job for job in jobs if job is not None])
+        while (group := self._groups.get()) is not None:
+            with self._lock:
+                if self._open is group:
+                    self._open = None
+            self._write(group)
 
-    def _next_group(self) -> list[_Job | None]:
-        jobs = [self._jobs.get()]
-        while jobs[-1] is not None and len(jobs) < GROUP_MAX:
-            try:
-                jobs.append(self._jobs.get_nowait())
-            except Empty:
-                break
-        return jobs
-
-    def _write(self, group: Sequence[_Job]) -> None:
+    def _write(self, group: _Group) -> None:
         if self._failure is None:
             try:
-                _insert(self._connection, [row for job in group for row in job.rows])
+                _insert(self._connection, group.rows)
             except Exception as error:  # whatever it was, the disk does not hold what memory holds
                 self._failure = OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(self._path))
-        for job in group:
-            if self._failure is None:
-                job.done.set_result(None)
-            else:
-                job.done.set_exception(self._failure)
+        if self._failure is None:
+            group.done.set_result(None)
+        else:
+            group.done.set_exception(self._failure)
 
 
 class _Snapshot:
@@ -180,13 +184,14 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    tables: defaultdict[type[Row], list[tuple[Any, ...]]] = defaultdict(list)
+    tables: defaultdict[type[Row], list[Values]] = defaultdict(list)
     for row in rows:
-        tables[type(row)].append(tuple(getattr(row, column.name) for column in fields(row)))
+        tables[type(row)].append(VALUES[type(row)](row))
     connection.execute("BEGIN IMMEDIATE")
     try:
         for kind, values in tables.items():
-            connection.executemany(_statement(kind), values)
+            for part in _parts(_newest(values, kind.KEY) if issubclass(kind, LatestRow) else values):
+                connection.execute(STATEMENTS[kind, len(part)], tuple(chain.from_iterable(part)))
         connection.execute("COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:
@@ -194,7 +199,30 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         raise
 
 
-def _statement(kind: type[Row]) -> str:
+def _newest(values: Sequence[Values], key: int) -> list[Values]:
+    """Return the rows without those that a later one replaces; their first `key` fields are the key."""
+    kept: dict[Values, Values] = {}
+    for each in values:
+        kept.pop(each[:key], None)
+        kept[each[:key]] = each
+    return list(kept.values())
+
+
+def _parts(values: Sequence[Values]) -> Iterator[Sequence[Values]]:
+    start = 0
+    for size in AT_ONCE:
+        while start + size <= len(values):
+            yield values[start : start + size]
+            start += size
+
+
+def _statement(kind: type[Row], rows: int) -> str:
     verb = "INSERT OR REPLACE" if issubclass(kind, LatestRow) else "INSERT"
     marks = ", ".join("?" for _ in fields(kind))
-    return f"{verb} INTO {kind.TABLE} VALUES ({marks})"
+    return f"{verb} INTO {kind.TABLE} VALUES " + ", ".join([f"({marks})"] * rows)
+
+
+VALUES: dict[type[Row], Callable[[Row], Values]] = {
+    kind: attrgetter(*(column.name for column in fields(kind))) for kind in ROWS
+}
+STATEMENTS = {(kind, rows): _statement(kind, rows) for kind in ROWS for rows in AT_ONCE}

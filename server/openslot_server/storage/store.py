@@ -41,7 +41,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LatestRow(Row):
-    """A row that replaces the one with the same key."""
+    """A row that replaces the one with the same key: its first `KEY` fields."""
+
+    KEY: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class SlotRow(LatestRow):
     """A slot of a world; `record` is its JSON, empty once it is removed."""
 
     TABLE = "slots"
+    KEY = 2
     world: str
     id: str
     revision: str
@@ -213,7 +216,7 @@ class Store(Protocol):
         ...
 
     def commit(self, rows: Sequence[Row]) -> Future[None]:
-        """Return a future that is done once the rows, and all committed before them, are durable.
+        """Return a future that is done once the rows, and all committed before them, are durable; others may share it.
 
         All rows of one call become durable together or not at all. The future raises `OpenSlotError(STORAGE_FAILED)`
         if they could not be, and so does every later one: what is in memory and what is on disk no longer agree.
