@@ -20,6 +20,7 @@ from openslot_server.reports.queries import Dimension, Report, recount
 from openslot_server.rooms import Entropy, Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
+from openslot_server.storage.awaiting import Awaiting
 from openslot_server.storage.store import KeyRow, Row, Store
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
@@ -54,6 +55,7 @@ class Server:
         self.store = store
         self.clock = clock
         self.listeners: set[Listener] = set()
+        self.awaiting = Awaiting()
         self._is_broken = False
         self._entropy = entropy
         with store.read() as reader:
@@ -228,7 +230,7 @@ class Server:
 
     async def _commit(self, rows: Sequence[Row]) -> None:
         self._require_sound()
-        await asyncio.wrap_future(self.store.commit(rows))
+        await self.awaiting(self.store.commit(rows))
 
     def _name(self, prefix: str) -> str:
         return f"{prefix}-{make_id(self.clock(), self._entropy(10)).hex()}"

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 
+from openslot_server.storage.awaiting import Awaiting
 from openslot_spec.errors import OpenSlotError
 
 __all__ = ["Outbound"]
@@ -18,10 +19,14 @@ class Outbound:
         send: writes one frame.
         limit_bytes: of what waits for the reader.
         undurable: answers that may wait for the disk.
+        awaiting: waits for them; all connections share it.
     """
 
-    def __init__(self, send: Callable[[bytes], Awaitable[None]], limit_bytes: int, undurable: int) -> None:
+    def __init__(
+        self, send: Callable[[bytes], Awaitable[None]], limit_bytes: int, undurable: int, awaiting: Awaiting
+    ) -> None:
         self.overflow = asyncio.Event()
+        self._awaiting = awaiting
         self._send = send
         self._limit_bytes = limit_bytes
         self._waiting_bytes = 0
@@ -47,7 +52,7 @@ class Outbound:
             data, durable = item
             if durable is not None:
                 try:
-                    await asyncio.wrap_future(durable)
+                    await self._awaiting(durable)
                 except OpenSlotError as error:
                     return error
                 self._undurable.release()

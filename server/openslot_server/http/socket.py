@@ -70,7 +70,9 @@ class Connection:
         self._metrics = metrics
         self._session = Session("server", codec)
         self._limits = server.settings.limits
-        self._outbound = Outbound(self._send_frame, server.settings.outbound_bytes, self._limits.batches_in_flight)
+        self._outbound = Outbound(
+            self._send_frame, server.settings.outbound_bytes, self._limits.batches_in_flight, server.awaiting
+        )
         self._stopping = asyncio.Event()
         self._gone = asyncio.Event()
 

@@ -16,8 +16,9 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from openslot_server.storage.store import HeadRow, LedgerRow
@@ -99,6 +100,8 @@ LOTS: dict[Kind, type[Lot]] = {
     Kind.SETTLE: Settled,
     Kind.RELEASE: Released,
 }
+LOT_VALUES = {kind: attrgetter(*(one.name for one in fields(lot))) for kind, lot in LOTS.items()}
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +125,10 @@ class Entry:
             "at_ms": self.at_ms,
             "ref": self.ref,
             "postings": self.postings,
-            "lots": [astuple(lot) for lot in self.lots],
+            "lots": [LOT_VALUES[self.kind](lot) for lot in self.lots],
             "evidence": self.evidence,
         }
-        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return CANONICAL.encode(plain)
 
 
 class Ledger:
