@@ -77,26 +77,39 @@ class Pace:
     """The times at which the viewers of one session and slot had their looks, over all its placements.
 
     Two looks lie at least the profile's duration apart, so a stretch of time that is shorter holds one at the most.
+    Within one placement a viewer has one look at the most, so looks are held against those of other placements only.
     """
 
-    __slots__ = ("__weakref__", "_stretches")
+    __slots__ = ("__weakref__", "_last", "_loose", "_loose_last", "_placement", "_stretches")
 
     def __init__(self) -> None:
+        self._placement = b""
+        """That had the last looks; these are loose until another placement has some."""
+        self._loose: list[Ints] = []
+        self._loose_last = -1
         self._stretches: set[int] = set()
+        self._last = -1
+        """The last of the stretches."""
 
-    def too_often(self, viewer: Ints, at_ms: Ints, stretch_ms: int) -> list[int]:
+    def too_often(self, placement: bytes, viewer: Ints, at_ms: Ints, stretch_ms: int) -> list[int]:
         """Take looks and return the places of those that fall into a stretch in which their viewer had one."""
-        keys = ((at_ms // stretch_ms & 0x7FFFFFFF) << 32 | viewer).tolist()  # low bits that differ: they hash well
-        fresh = set(keys)
-        if len(fresh) == len(keys) and fresh.isdisjoint(self._stretches):
-            self._stretches |= fresh
+        if not len(viewer):
             return []
-        repeats = []
-        for place, key in enumerate(keys):
-            if key in self._stretches:
-                repeats.append(place)
-            self._stretches.add(key)
-        return repeats
+        if placement != self._placement:
+            self._settle(placement)
+        stretch = at_ms // stretch_ms
+        keys = (stretch & 0x7FFFFFFF) << 32 | viewer  # low bits that differ: they hash well
+        self._loose.append(keys)
+        self._loose_last = max(self._loose_last, int(stretch.max()))
+        if stretch.min() > self._last or self._stretches.isdisjoint(wanted := keys.tolist()):
+            return []
+        return [place for place, key in enumerate(wanted) if key in self._stretches]
+
+    def _settle(self, placement: bytes) -> None:
+        for keys in self._loose:
+            self._stretches.update(keys.tolist())
+        self._loose.clear()
+        self._last, self._placement = self._loose_last, placement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +198,7 @@ class Seen:
         verdicts[looks[room:]] = Verdict.CROWD
         looks = looks[:room]
         stretch_ms = max(profile(ticket.profile).duration_ms - rules.rate.slack_ms, 1)
-        too_often = looks[self._pace.too_often(claims.viewer[looks], claims.at_ms[looks], stretch_ms)]
+        too_often = looks[self._pace.too_often(ticket.placement, claims.viewer[looks], claims.at_ms[looks], stretch_ms)]
         verdicts[too_often] = Verdict.TOO_OFTEN
         self._viewable += len(looks) - len(too_often)
 

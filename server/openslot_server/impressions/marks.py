@@ -206,16 +206,19 @@ def is_periodic(looks: Looks, rule: Periodic, step: int = 1) -> bool:
 
     `looks` are in the order of their times.
     """
-    first = np.arange(len(looks) - rule.looks, -1, -step)
-    span_ms = looks[first + rule.looks - 1, AT] - looks[first, AT]
-    first = first[span_ms >= rule.gap_ms_min * (rule.looks - 1)]
-    rows = looks[first[:, None] + np.arange(rule.looks)]
-    gaps_ms = np.diff(rows[..., AT], axis=1)
+    at_ms, count = looks[:, AT], rule.looks
+    first = np.arange(len(looks) - count, -1, -step)
+    first = first[at_ms[first + count - 1] - at_ms[first] >= rule.gap_ms_min * (count - 1)]
+    gaps_ms = np.diff(at_ms)[first[:, None] + np.arange(count - 1)]
     mean_ms = gaps_ms.mean(axis=1)
     even = gaps_ms.std(axis=1) < rule.gap_variation_max * mean_ms
-    renewed = (rows[..., BEGAN] <= rule.renewal_ms).mean(axis=1) >= rule.renewed_share
-    timed_by_renewals = renewed & (mean_ms >= rule.life_share * rows[..., LIFE].mean(axis=1))
-    return bool((even & ~timed_by_renewals).any())
+    return any(_is_not_timed_by_renewals(looks[start : start + count], rule) for start in first[even].tolist())
+
+
+def _is_not_timed_by_renewals(looks: Looks, rule: Periodic) -> bool:
+    renewed = (looks[:, BEGAN] <= rule.renewal_ms).mean() >= rule.renewed_share
+    gap_ms = (looks[-1, AT] - looks[0, AT]) / (len(looks) - 1)
+    return not (renewed and gap_ms >= rule.life_share * looks[:, LIFE].mean())
 
 
 def is_perfect(looks: Looks, rule: Perfect) -> bool:
