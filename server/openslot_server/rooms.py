@@ -23,9 +23,7 @@ from openslot_server.storage.store import (
     BatchRow,
     CampaignRow,
     CreativeRow,
-    HeadRow,
     KeyRow,
-    LedgerRow,
     LineItemRow,
     Reader,
     Row,
@@ -76,8 +74,7 @@ def ticket_secrets(reader: Reader) -> dict[bytes, bytes]:
 
 def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy) -> Rooms:
     """Return the rooms as the last durable rows left them; raises `LEDGER_BROKEN` if the books do not hold."""
-    head = next(reader.load(HeadRow), None)
-    books = verify(reader.load(LedgerRow), head)
+    books = verify(reader)
     keys = TicketKeys(reader.load(TicketKeyRow), MAX_PLACEMENT_MS + settings.late_ms)
     engine = Engine(books.budgets.left, settings.auction)
     books.budgets.watch = engine.pay

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -16,7 +16,8 @@ from openslot_server.demand.model import Campaign, CampaignDraft, Creative, Line
 from openslot_server.impressions.ledger import Entry, Kind
 from openslot_server.impressions.postings import funded
 from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, Principal, Role, make_token, new_key
-from openslot_server.reports.queries import Dimension, Report, recount
+from openslot_server.reports.queries import Dimension, Report, report_of
+from openslot_server.reports.rollups import Rollups
 from openslot_server.rooms import Entropy, Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
@@ -57,6 +58,9 @@ class Server:
         self.listeners: set[Listener] = set()
         self.awaiting = Awaiting()
         self._is_broken = False
+        self._rollups = Rollups()
+        self._recounting = ThreadPoolExecutor(1, "openslot-report")
+        """One report at a time; each counts only what is new."""
         self._entropy = entropy
         with store.read() as reader:
             rows, self.operator_key = first_rows(reader, settings, clock(), entropy)
@@ -214,11 +218,16 @@ class Server:
         """Return the recount of what is the principal's: worlds by slot or world, advertisers by the other two."""
         principal.require("world" if by in ("slot", "world") else "advertiser")
         only = None if principal.role == "operator" else principal.account
-        return await asyncio.to_thread(self._recount, by, only)
+        return await asyncio.get_running_loop().run_in_executor(self._recounting, self._recount, by, only)
 
     def _recount(self, by: Dimension, only: str | None) -> Report:
-        with self.store.read() as reader:
-            return recount(reader, self.settings.currency, by, only)
+        try:
+            with self.store.read() as reader:
+                self._rollups.read(reader)
+        except Exception:
+            self._rollups = Rollups()  # half read; the next report finds the same again
+            raise
+        return report_of(self._rollups, self.settings.currency, by, only)
 
     def _read_keys(self) -> list[KeyRow]:
         with self.store.read() as reader:

@@ -18,7 +18,7 @@ from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import Id128
 from openslot_spec.records import Id, Micros, Record, Sha256, TimeMs
 
-__all__ = ["MAX_TICKET_BYTES", "Ticket", "mint", "redeem"]
+__all__ = ["MAX_TICKET_BYTES", "Ticket", "mint", "read", "redeem"]
 
 MAX_TICKET_BYTES = 768
 MAC_BYTES = 16
@@ -62,8 +62,17 @@ def redeem(token: bytes, keys: Mapping[bytes, bytes]) -> Ticket:
     secret = keys.get(body[:KEY_ID_BYTES])
     if secret is None or len(token) > MAX_TICKET_BYTES or not hmac.compare_digest(mac, _mac(secret, body)):
         raise OpenSlotError(Code.TICKET_INVALID)
+    return read(token)
+
+
+def read(token: bytes) -> Ticket:
+    """Return the ticket in `token` without asking who signed it: for tokens that were redeemed before.
+
+    Raises:
+        OpenSlotError: `TICKET_INVALID` if it is of another version.
+    """
     try:
-        values = msgpack.unpackb(body[KEY_ID_BYTES:])
+        values = msgpack.unpackb(token[KEY_ID_BYTES:-MAC_BYTES])
         return Ticket.model_validate(dict(zip(Ticket.model_fields, values, strict=True)))
     except (ValueError, TypeError, ValidationError) as error:
         raise OpenSlotError(Code.TICKET_INVALID, "signed by an older or newer server") from error

@@ -59,17 +59,26 @@ def _postings(database: sqlite3.Connection) -> Iterator[str]:
 
 
 def _evidence(database: sqlite3.Connection) -> Iterator[str]:
-    settled = Counter(record["evidence"] for record in records(database) if record["kind"] == "settle")
-    stored: Counter[str] = Counter()
-    for row in database.execute("SELECT id, world, at_ms, tickets, columns, verdicts FROM batches"):
-        batch, world, at_ms, *rest = row
-        digest = hashlib.sha256()
-        for part in (batch, world.encode(), at_ms.to_bytes(8, "big"), *rest):
-            digest.update(len(part).to_bytes(4, "big") + part)
-        stored[digest.hexdigest()] += 1
-    if settled != stored:
-        yield f"{sum((settled - stored).values())} settlements without a batch"
-        yield f"{sum((stored - settled).values())} batches without a settlement"
+    """Decisions and batches stand under the chain, each under its own record, in their order."""
+    for table, kind in (("decisions", "reserve"), ("batches", "settle")):
+        said = [record["evidence"] for record in records(database) if record["kind"] == kind]
+        stored = [_digest(table, row) for row in database.execute(f"SELECT * FROM {table} ORDER BY rowid")]  # noqa: S608
+        if said != stored:
+            yield f"{len(stored)} {table} are not those that {len(said)} records stand on"
+
+
+def _digest(table: str, row: tuple[int | str | bytes, ...]) -> str:
+    digest = hashlib.sha256()
+    for value in (table, *row):
+        match value:
+            case int():
+                part = b"i" + value.to_bytes(8, "big", signed=True)
+            case str():
+                part = b"s" + value.encode()
+            case _:
+                part = b"b" + value
+        digest.update(len(part).to_bytes(4, "big") + part)
+    return digest.hexdigest()
 
 
 def _counted_once(kept: list[Event]) -> Iterator[str]:

@@ -203,7 +203,7 @@ def place(event: Event) -> Where:
     """Return what an event is about; what names no ticket of its world is about no slot."""
     terms = event.ticket
     profile = PROFILES[event.profile] if event.profile < len(PROFILES) else ""
-    if terms is None or terms.world != event.world:
+    if terms is None or terms.world != event.world or REFUSED.get(event.verdict) == "ticket.invalid":
         return event.world, "", "", profile
     return terms.world, terms.slot, terms.line_item, profile or terms.profile
 
@@ -214,18 +214,20 @@ def traffic(database: sqlite3.Connection, by: str) -> Iterator[tuple[Where, str,
     known: Counter[tuple[str, str, int]] = Counter()
     suspects = set()
     for event in events(database):
-        if event.kind != VIEWABLE or (event.profile and by != "profile"):
+        if event.kind != VIEWABLE:
+            continue
+        who = (event.world, event.ticket.session if event.ticket else "", event.viewer)
+        if event.verdict in MARKED and event.verdict != STACKED:
+            suspects.add(who)
+        if event.profile and by != "profile":
             continue
         yield place(event), "gross", 1
-        who = (event.world, event.ticket.session if event.ticket else "", event.viewer)
         if event.verdict <= FREE:
             good[who].append(place(event))
             known[who] += not event.profile
             continue
         yield place(event), "invalid", 1
         yield place(event), f"invalid_why.{(REFUSED | MARKED)[event.verdict]}", 1
-        if event.verdict in MARKED and event.verdict != STACKED:
-            suspects.add(who)
     for who, places in good.items():
         for where in places:
             yield where, "valid" if known[who] >= ENOUGH and who not in suspects else "undetermined", 1

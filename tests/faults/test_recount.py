@@ -74,7 +74,8 @@ def test_honest_books_give_no_complaint(market: Market) -> None:
 HARM = {
     "UPDATE batches SET verdicts = zeroblob(length(verdicts))": "counts",
     "UPDATE batches SET at_ms = at_ms + 9000000000": "after its ticket",
-    "DELETE FROM batches WHERE rowid = 2": "settlements without a batch",
+    "DELETE FROM batches WHERE rowid = 2": "batches are not those",
+    "UPDATE decisions SET outcomes = (SELECT outcomes FROM decisions WHERE rowid = 1)": "decisions are not those",
     "UPDATE ledger SET record = replace(record, 'payable plaza', 'payable arcade')": "does not follow",
     "DELETE FROM ledger WHERE seq = (SELECT max(seq) FROM ledger)": "the chain ends",
     "UPDATE line_items SET record = replace(record, '5997', '5998')": "its accounts hold",

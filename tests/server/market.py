@@ -15,12 +15,12 @@ from openslot_server.config import Settings
 from openslot_server.demand.model import Campaign, Creative, LineItem, LineItemDraft, Targeting
 from openslot_server.impressions.ledger import Entry, Kind
 from openslot_server.impressions.postings import funded
-from openslot_server.impressions.verify import Verified, verify, verify_evidence
+from openslot_server.impressions.verify import Books, verify
 from openslot_server.reports.queries import Dimension, Report, recount
 from openslot_server.rooms import Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
-from openslot_server.storage.store import BatchRow, HeadRow, LatestRow, LedgerRow, Reader, Row, SomeRow
+from openslot_server.storage.store import LatestRow, Reader, Row, SomeRow
 from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns, WhyNot
 from openslot_spec.messages import (
     Error,
@@ -58,8 +58,8 @@ class MemoryStore:
         frozen.tables = {kind: list(rows) for kind, rows in self.tables.items()}
         yield frozen
 
-    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
-        for row in self.tables.get(kind, []):
+    def load(self, kind: type[SomeRow], after: int = 0) -> Iterator[SomeRow]:
+        for row in self.tables.get(kind, [])[after:]:
             assert isinstance(row, kind)
             yield row
 
@@ -170,11 +170,9 @@ class Market:
         assert isinstance(reply, Error), reply
         return reply
 
-    def books(self) -> Verified:
+    def books(self) -> Books:
         with self.store.read() as reader:
-            found = verify(reader.load(LedgerRow), next(reader.load(HeadRow), None))
-            verify_evidence(found, reader.load(BatchRow))
-        return found
+            return verify(reader)
 
     def report(self, by: Dimension = "slot", only: str | None = None) -> Report:
         with self.store.read() as reader:

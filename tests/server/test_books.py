@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
+from openslot_server.reports.queries import Dimension, report_of
+from openslot_server.reports.rollups import Rollups
 from openslot_spec.messages import Error, ExposuresAck, ExposuresPut
+from tests.faults import recount
+from tests.faults.databases import as_database
 from tests.server.market import Market, exposures
 
 SLOTS = ("north", "south")
 PLACEMENT_MS = 10_000
+BY: tuple[Dimension, ...] = get_args(Dimension)
 VIEWERS = st.lists(st.integers(0, 3), min_size=1, max_size=5)
 SPOOLED = st.lists(st.tuples(VIEWERS, st.sampled_from([0, 20_000, None])), min_size=1, max_size=3)
 """Who saw it, and after how long the batch arrives (None: some day, or never)."""
@@ -38,6 +44,7 @@ class Books(RuleBasedStateMachine):
     def open_the_market(self, fee_ppm: int) -> None:
         self.market = Market(placement_ms=PLACEMENT_MS, settle_grace_ms=5_000, late_ms=60_000, platform_fee_ppm=fee_ppm)
         self.oracle = Oracle()
+        self.rollups = Rollups()
         for slot in SLOTS:
             self.market.slot(slot)
         self.an_advertiser_funds_a_line_item(1_000, 6, "aurora")
@@ -85,6 +92,11 @@ class Books(RuleBasedStateMachine):
             assert self.market.rooms.ledger.sha256 == before.ledger.sha256
             assert self.market.rooms.budgets.line_items == before.budgets.line_items
 
+    @rule()
+    def somebody_asks_for_a_report(self) -> None:
+        with self.market.store.read() as reader:
+            self.rollups.read(reader)
+
     @invariant()
     def nothing_is_overspent(self) -> None:
         for name, budget in self.market.rooms.budgets.line_items.items():
@@ -99,7 +111,13 @@ class Books(RuleBasedStateMachine):
         assert books.budgets.line_items == self.market.rooms.budgets.line_items
 
     def teardown(self) -> None:
-        """The report says what the accountant wrote down."""
+        """The report says what the accountant wrote down, and what two recounts from the first row on find."""
+        self.somebody_asks_for_a_report()
+        with closing(as_database(self.market.store)) as database:
+            for by in BY:
+                report = report_of(self.rollups, "USD", by)
+                assert report == self.market.report(by)
+                assert report.plain() == recount.report(database, by, self.market.settings.platform_fee_ppm)
         totals = self.market.report().totals
         assert totals.viewable == len(self.oracle.seen)
         worth = sum(self.oracle.price[placement] for placement, _ in self.oracle.seen)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from openslot_server.impressions.ledger import GENESIS, chain
-from openslot_server.impressions.verify import verify, verify_evidence
-from openslot_server.storage.store import BatchRow, HeadRow, LedgerRow
+from openslot_server.impressions.verify import Books, verify
+from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Row
 from openslot_spec.errors import Code, OpenSlotError
-from tests.server.market import Market
+from tests.server.market import Market, MemoryStore
 
 Rows = list[LedgerRow]
 
@@ -22,6 +22,7 @@ def busy_market() -> Market:
     market = Market()
     market.line_item(price=2_000, impressions=30)
     market.slot()
+    market.ask("attic")
     for viewer in range(4):
         ticket = market.place(viewers=5).ticket
         market.pass_time(20_000)
@@ -61,22 +62,46 @@ def first_of(rows: Rows, kind: str) -> int:
     return next(index for index, row in enumerate(rows) if json.loads(row.record)["kind"] == kind)
 
 
-def broken_at(rows: Rows, head: HeadRow | None) -> str:
+def read(rows: Rows, head: HeadRow | None, **tables: list[Any]) -> Books:
+    """Verify the market's books with other records, decisions or batches."""
+    store = MemoryStore()
+    store.tables = {**busy_market().store.tables, LedgerRow: list[Row](rows), HeadRow: [head] if head else []}
+    store.tables |= {kind: tables[kind.TABLE] for kind in (DecisionRow, BatchRow) if kind.TABLE in tables}
+    return verify(store)
+
+
+def broken_at(rows: Rows, head: HeadRow | None, **tables: list[Any]) -> str:
     with pytest.raises(OpenSlotError) as broken:
-        verify(rows, head)
+        read(rows, head, **tables)
     assert broken.value.code is Code.LEDGER_BROKEN
     return broken.value.where
 
 
-def test_an_honest_ledger_holds_and_its_batches_stand_under_it(rows: Rows, head: HeadRow) -> None:
-    books = verify(rows, head)
-    assert verify_evidence(books, busy_market().store.load(BatchRow)) == 4
+def test_an_honest_ledger_holds_and_decisions_and_batches_stand_under_it(rows: Rows, head: HeadRow) -> None:
+    books = read(rows, head)
+    assert books.counts == {DecisionRow: 5, BatchRow: 4}
     assert sum(books.ledger.balances.values()) == 0
     assert books.ledger.balances["payable plaza north li-1 USD"] == 8 * 1_800
+    assert books.advertisers == {"li-1": "aurora"}
 
 
 def test_an_empty_ledger_holds() -> None:
-    assert verify([], None).ledger.sha256 == GENESIS
+    assert verify(MemoryStore()).ledger.sha256 == GENESIS
+
+
+def test_books_go_on_where_they_ended() -> None:
+    market = Market()
+    books = Books()
+    market.line_item()
+    market.slot()
+    for viewers in (1, 2):
+        market.place(viewers=viewers)
+        assert [entry.kind for entry, _ in books.read(market.store)][-1] == "reserve"
+        assert list(books.read(market.store)) == []
+    assert books.ledger.balances == market.books().ledger.balances
+    market.store.tables[DecisionRow].append(market.store.tables[DecisionRow][0])
+    with pytest.raises(OpenSlotError, match="hold a row that no record stands on"):
+        list(books.read(market.store))
 
 
 @pytest.mark.parametrize("index", range(12))
@@ -154,23 +179,49 @@ def test_rehashing_alone_changes_nothing(rows: Rows, head: HeadRow) -> None:
     assert chained(rows)[1] == head
 
 
-@pytest.mark.parametrize("column", ["columns", "tickets", "verdicts", "world", "at_ms", "id"])
-def test_events_that_were_altered_do_not_stand_under_the_ledger(rows: Rows, head: HeadRow, column: str) -> None:
-    batches = list(busy_market().store.load(BatchRow))
-    value: Any = getattr(batches[1], column)
+COLUMNS = [
+    *(("batches", column) for column in ("id", "world", "at_ms", "digest", "tickets", "columns", "verdicts")),
+    *(("decisions", column) for column in ("id", "world", "session", "at_ms", "outcomes")),
+]
+PLACE = {"batches": 1, "decisions": 2}
+
+
+def table(name: str) -> list[Any]:
+    return list(busy_market().store.load(BatchRow if name == "batches" else DecisionRow))
+
+
+def record_of(rows: Rows, row: Any) -> str:
+    return next(f"record {record.seq}" for record in rows if json.loads(record.record)["ref"] == row.id.hex())
+
+
+@pytest.mark.parametrize(("name", "column"), COLUMNS)
+def test_a_row_that_was_altered_is_found_at_its_record(rows: Rows, head: HeadRow, name: str, column: str) -> None:
+    found = table(name)
+    row = found[PLACE[name]]
+    value: Any = getattr(row, column)
     altered: Any = value + (1 if isinstance(value, int) else value[:1])
-    batches[1] = replace(batches[1], **{column: altered})
-    with pytest.raises(OpenSlotError, match=f"batch {batches[1].id.hex()}"):
-        verify_evidence(verify(rows, head), batches)
+    found[PLACE[name]] = replace(row, **{column: altered})
+    assert broken_at(rows, head, **{name: found}) == record_of(rows, row)
 
 
-def test_events_that_were_removed_are_missed(rows: Rows, head: HeadRow) -> None:
-    batches = list(busy_market().store.load(BatchRow))
-    with pytest.raises(OpenSlotError, match="its batch is gone"):
-        verify_evidence(verify(rows, head), batches[1:])
+@pytest.mark.parametrize("name", PLACE)
+def test_a_row_that_is_gone_put_in_or_moved_is_found(rows: Rows, head: HeadRow, name: str) -> None:
+    first, second, *rest = table(name)
+    assert broken_at(rows, head, **{name: [second, *rest]}) == record_of(rows, first)
+    assert broken_at(rows, head, **{name: [first, second, *rest[:-1]]}) == record_of(rows, rest[-1])
+    assert broken_at(rows, head, **{name: [second, first, *rest]}) == record_of(rows, first)
+    assert broken_at(rows, head, **{name: [first, first, second, *rest]}) == record_of(rows, second)
+    assert broken_at(rows, head, **{name: [first, second, *rest, first]}) == f"record {len(rows) + 1}"
 
 
-def test_an_event_batch_that_was_put_in_is_found(rows: Rows, head: HeadRow) -> None:
-    batches = list(busy_market().store.load(BatchRow))
-    with pytest.raises(OpenSlotError, match="no record settles this batch"):
-        verify_evidence(verify(rows, head), [*batches, batches[0]])
+@pytest.mark.parametrize("name", PLACE)
+def test_a_row_of_another_type_is_found(rows: Rows, head: HeadRow, name: str) -> None:
+    first, *rest = table(name)
+    for odd in (None, 1.5, first.id.hex()):
+        assert broken_at(rows, head, **{name: [replace(first, id=odd), *rest]}) == record_of(rows, first)
+
+
+@pytest.mark.parametrize("odd", [None, 1.5, b"{}"])
+def test_a_record_of_another_type_is_found(rows: Rows, head: HeadRow, odd: Any) -> None:
+    assert broken_at([replace(rows[0], record=odd), *rows[1:]], head) == "record 1"
+    assert broken_at([replace(rows[0], sha256=odd), *rows[1:]], head) == "record 1"

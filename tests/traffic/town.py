@@ -12,7 +12,6 @@ import numpy as np
 from openslot_sdk.views import Recorded
 from openslot_server.impressions.batches import read_batch
 from openslot_server.impressions.verdicts import Verdict
-from openslot_server.rooms import ticket_secrets
 from openslot_server.storage.store import BatchRow
 from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns
 from openslot_spec.messages import ExposuresAck, ExposuresPut, Placements, PlacementsGet, SlotsPut
@@ -134,9 +133,8 @@ def visits(market: Market) -> dict[Visit, Counter[Verdict]]:
 def events(market: Market) -> Iterator[tuple[str, int, EventKind, Verdict]]:
     """Yield session, viewer, kind and verdict of every stored event."""
     with market.store.read() as reader:
-        secrets = ticket_secrets(reader)
         for row in reader.load(BatchRow):
-            judged = read_batch(row, secrets)
+            judged = read_batch(row)
             columns = judged.columns
             for place, verdict in enumerate(judged.verdicts.tolist()):
                 ticket = judged.tickets[int(columns.ticket[place])]

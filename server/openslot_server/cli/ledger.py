@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from openslot_server.cli.files import print_json
-from openslot_server.impressions.verify import verify, verify_evidence
+from openslot_server.impressions.verify import verify
 from openslot_server.storage.sqlite import reading
-from openslot_server.storage.store import BatchRow, HeadRow, LedgerRow
+from openslot_server.storage.store import BatchRow, DecisionRow
 
 __all__ = ["app"]
 
@@ -29,12 +29,20 @@ def verify_ledger(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Recount the whole ledger and the events under it; ends with 1 and the first bad record if it does not hold."""
+    """Recount the whole ledger and all that stands under it; ends with 1 and the first bad record if it does not hold.
+
+    Ends with 3 if the file cannot be read or is damaged elsewhere.
+    """
     with reading(database) as reader:
-        books = verify(reader.load(LedgerRow), next(reader.load(HeadRow), None))
-        batches = verify_evidence(books, reader.load(BatchRow))
-    head = {"records": books.ledger.seq, "batches": batches, "sha256": books.ledger.sha256}
+        books = verify(reader)
+    said = {
+        "records": books.ledger.seq,
+        "decisions": books.counts[DecisionRow],
+        "batches": books.counts[BatchRow],
+        "sha256": books.ledger.sha256,
+    }
     if as_json:
-        print_json({"holds": True, **head, "balances": dict(sorted(books.ledger.balances.items()))})
+        print_json({"holds": True, **said, "balances": dict(sorted(books.ledger.balances.items()))})
     else:
-        sys.stdout.write("the ledger holds: {records} records, {batches} batches, ends at {sha256}\n".format(**head))
+        text = "the ledger holds: {records} records, {decisions} decisions, {batches} batches, ends at {sha256}\n"
+        sys.stdout.write(text.format(**said))

@@ -13,7 +13,7 @@ from openslot_server.demand.engine import Engine, Question, Win
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Reserved
 from openslot_server.impressions.postings import merge, reserved
 from openslot_server.sessions import Seat
-from openslot_server.storage.store import DecisionRow, Row
+from openslot_server.storage.store import DecisionRow, Row, row_digest
 from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
@@ -130,12 +130,10 @@ class Decider:
 
     def _rows(self, asked: _Asked, outcomes: list[Outcome], lots: list[Reserved]) -> list[Row]:
         packed = bytes(msgpack.packb([astuple(outcome) for outcome in outcomes]))
-        rows: list[Row] = [DecisionRow(asked.id, asked.seat.world, asked.seat.session, asked.now_ms, packed)]
-        if lots:
-            postings = merge(posting for lot in lots for posting in self._postings(lot))
-            entry = Entry(Kind.RESERVE, asked.now_ms, asked.id.hex(), postings, tuple(lots))
-            rows += self.ledger.append(entry)
-        return rows
+        row = DecisionRow(asked.id, asked.seat.world, asked.seat.session, asked.now_ms, packed)
+        postings = merge(posting for lot in lots for posting in self._postings(lot))
+        entry = Entry(Kind.RESERVE, asked.now_ms, asked.id.hex(), postings, tuple(lots), row_digest(row).hex())
+        return [row, *self.ledger.append(entry)]
 
     def _postings(self, lot: Reserved) -> tuple[Posting, ...]:
         currency = self.budgets.line_items[lot.line_item].currency

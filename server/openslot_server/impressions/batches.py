@@ -1,9 +1,8 @@
-"""A batch as it is kept: columns, tickets, a verdict per event, and the digest that binds them into the ledger."""
+"""A batch as it is kept: columns, tickets, and a verdict per event."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgpack
@@ -12,11 +11,10 @@ from numpy.typing import NDArray
 
 from openslot_server.impressions.verdicts import Verdict, Verdicts
 from openslot_server.storage.store import BatchRow
-from openslot_spec.errors import OpenSlotError
 from openslot_spec.exposures import ExposureColumns
-from openslot_spec.tickets import Ticket, redeem
+from openslot_spec.tickets import Ticket, read
 
-__all__ = ["Judged", "by_ticket", "evidence", "read_batch"]
+__all__ = ["Judged", "by_ticket", "read_batch"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,29 +26,18 @@ class Judged:
     verdicts: Verdicts
 
 
-def evidence(row: BatchRow) -> str:
-    """Return the sha-256 that binds a batch and its verdicts into the ledger."""
-    digest = hashlib.sha256()
-    for part in (row.id, row.world.encode(), row.at_ms.to_bytes(8, "big"), row.tickets, row.columns, row.verdicts):
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.hexdigest()
+def read_batch(row: BatchRow) -> Judged:
+    """Return a kept batch whose digest holds.
 
-
-def read_batch(row: BatchRow, secrets: Mapping[bytes, bytes]) -> Judged:
-    """Return a kept batch; a ticket whose signature does not hold is its verdict."""
+    A ticket that was no ticket when it was judged is its verdict; all others were redeemed then, and stand under the
+    ledger's chain now, so nobody needs their keys again.
+    """
     tokens: list[bytes] = msgpack.unpackb(row.tickets)
     columns = ExposureColumns.unpack(msgpack.unpackb(row.columns), tickets=len(tokens))
-    return Judged(
-        columns, tuple(_read_ticket(token, secrets) for token in tokens), np.frombuffer(row.verdicts, np.uint8).copy()
-    )
-
-
-def _read_ticket(token: bytes, secrets: Mapping[bytes, bytes]) -> Ticket | Verdict:
-    try:
-        return redeem(token, secrets)
-    except OpenSlotError:
-        return Verdict.TICKET_INVALID
+    verdicts = np.frombuffer(row.verdicts, np.uint8).copy()
+    redeemed = set(columns.ticket[verdicts != Verdict.TICKET_INVALID].tolist())
+    tickets = (read(token) if index in redeemed else Verdict.TICKET_INVALID for index, token in enumerate(tokens))
+    return Judged(columns, tuple(tickets), verdicts)
 
 
 def by_ticket(judged: Judged, chosen: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.intp]]]:

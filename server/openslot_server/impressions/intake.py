@@ -13,13 +13,13 @@ import msgpack
 import numpy as np
 
 from openslot_server.demand.budgets import Budgets
-from openslot_server.impressions.batches import Judged, by_ticket, evidence, read_batch
+from openslot_server.impressions.batches import Judged, by_ticket, read_batch
 from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Settled
 from openslot_server.impressions.postings import merge, settled
 from openslot_server.impressions.verdicts import CODES, Verdict, Verdicts, refuse, terms_of
 from openslot_server.sessions import Seat
-from openslot_server.storage.store import BatchRow, ConflictRow, Row
+from openslot_server.storage.store import BatchRow, ConflictRow, Row, row_digest
 from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import Code
 from openslot_spec.exposures import OWN, EventKind, ExposureColumns, batch_digest
@@ -55,7 +55,7 @@ class Intake:
     def load(self, rows: Iterable[BatchRow]) -> None:
         """Take back what was taken of placements that are still open, and the verdicts given."""
         for row in rows:
-            judged = read_batch(row, self._keys.secrets)
+            judged = read_batch(row)
             self._judge.recall(judged, row.at_ms)
             self._know(row, _ack(row.id, judged.verdicts))
 
@@ -124,7 +124,7 @@ class Intake:
     def _record(self, row: BatchRow, paid: list[tuple[Ticket, Settled]]) -> tuple[Row, Row]:
         postings = merge(posting for ticket, lot in paid for posting in settled(ticket, lot, self._fee_ppm))
         lots = tuple(lot for _, lot in paid)
-        return self._ledger.append(Entry(Kind.SETTLE, row.at_ms, row.id.hex(), postings, lots, evidence(row)))
+        return self._ledger.append(Entry(Kind.SETTLE, row.at_ms, row.id.hex(), postings, lots, row_digest(row).hex()))
 
 
 def _ack(batch: bytes, verdicts: Verdicts) -> ExposuresAck:

@@ -8,6 +8,9 @@ An account is a name of words: its kind, whose it is, its currency. There are `f
 `budget <line item> USD`, `reserved <line item> USD`, `payable <world> <slot> <line item> USD`, and `fee` likewise. The
 postings of a record add up to zero in each currency, and no account but `funding` is ever below zero. A record also
 says which placements moved (its lots), so that reservations can be rebuilt from the ledger alone.
+
+Each decision and each batch has one record, in the order in which they were kept, also where no money moves: so they
+all stand under the chain.
 """
 
 from __future__ import annotations
@@ -115,7 +118,7 @@ class Entry:
     postings: tuple[Posting, ...]
     lots: tuple[Lot, ...]
     evidence: str = ""
-    """The sha-256 of what it was settled on; see `impressions.intake`."""
+    """The digest of the row that it stands on: the decision that reserved, the batch that settled."""
 
     def encode(self, seq: int) -> str:
         """Return the record's canonical JSON (RFC 8785: integers and ASCII keys only)."""

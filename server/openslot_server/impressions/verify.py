@@ -1,70 +1,103 @@
-"""The ledger judged from outside: the chain, the balances, the reservations, and the evidence under each settlement."""
+"""The books judged from outside: the chain, the balances, the reservations, and the row under each record.
+
+ledger   1 fund   2 reserve   3 reserve   4 settle   5 release   6 settle …   each hashed onto the one before
+                     │            │           │                     │
+rows             decision 1   decision 2   batch 1               batch 2      by their digests, in this order
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from openslot_server.demand.budgets import Budgets
-from openslot_server.impressions.batches import evidence
 from openslot_server.impressions.ledger import GENESIS, Entry, Funded, Kind, Ledger, chain, decode
 from openslot_server.impressions.postings import account
-from openslot_server.storage.store import BatchRow, HeadRow, LedgerRow
+from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Reader, row_digest
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Verified", "verify", "verify_evidence"]
+__all__ = ["Books", "Evidence", "verify"]
+
+Evidence = DecisionRow | BatchRow
+"""What a record may stand on."""
+EVIDENCE: dict[Kind, type[Evidence]] = {Kind.RESERVE: DecisionRow, Kind.SETTLE: BatchRow}
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """A ledger that holds, and what it says."""
+class Books:
+    """Books that hold as far as they were read; `read` goes on where it ended."""
 
-    ledger: Ledger
-    budgets: Budgets
-    evidence: dict[str, int]
-    """Evidence of settlements to the number of the record."""
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.budgets = Budgets()
+        self.advertisers: dict[str, str] = {}
+        """By line item: who funded it."""
+        self.counts: dict[type[Evidence], int] = {DecisionRow: 0, BatchRow: 0}
+
+    def read(self, reader: Reader) -> Iterator[tuple[Entry, Evidence | None]]:
+        """Yield each new record and the row that it stands on, and check that nothing is left over.
+
+        Raises:
+            OpenSlotError: `LEDGER_BROKEN` naming the first record that was altered, removed, added or moved, whose row
+                was, or after which an account or a reservation does not hold. These books are of no use then.
+        """
+        rows = {kind: reader.load(kind, after) for kind, after in self.counts.items()}
+        for record in reader.load(LedgerRow, self.ledger.seq):
+            entry = _next(self.ledger, record)
+            try:
+                self._apply(entry)
+            except (AssertionError, KeyError, TypeError, ValueError, IndexError) as error:
+                raise _broken(record.seq, f"does not balance: {error}") from None
+            kind = EVIDENCE.get(entry.kind)
+            yield entry, self._evidence(entry, kind, rows[kind]) if kind else None
+        for kind, left in rows.items():
+            if next(left, None) is not None:
+                raise _broken(self.ledger.seq + 1, f"{kind.TABLE} hold a row that no record stands on")
+        self._require_end(next(reader.load(HeadRow), None))
+
+    def _evidence(self, entry: Entry, kind: type[Evidence], rows: Iterator[Evidence]) -> Evidence:
+        row = next(rows, None)
+        if row is None or row_digest(row).hex() != entry.evidence:
+            raise _broken(self.ledger.seq, f"row {entry.ref} of {kind.TABLE}, on which it stands, is gone or altered")
+        self.counts[kind] += 1
+        return row
+
+    def _apply(self, entry: Entry) -> None:
+        self.ledger.post(entry.postings)
+        for lot in entry.lots:
+            self.budgets.apply(lot)
+        if entry.kind is Kind.FUND:
+            self._fund(entry)
+        for line_item in set(_touched(self.budgets, entry)):
+            budget = self.budgets.line_items[line_item]
+            for kind, micros in (("budget", budget.left), ("reserved", budget.reserved)):
+                name = account(kind, line_item, budget.currency)
+                if self.ledger.balances[name] != micros:
+                    raise AssertionError(f"{name} is {self.ledger.balances[name]}, its placements say {micros}")
+
+    def _fund(self, entry: Entry) -> None:
+        names = (name.split(" ") for name, _ in entry.postings)
+        (advertiser,) = (whose for kind, whose, *_ in names if kind == "funding")
+        self.advertisers.update((lot.line_item, advertiser) for lot in entry.lots if isinstance(lot, Funded))
+
+    def _require_end(self, head: HeadRow | None) -> None:
+        ledger = self.ledger
+        if head is None and ledger.seq:
+            raise _broken(ledger.seq, "nothing says that the chain ends here")
+        if head is not None and (head.seq, head.sha256) != (ledger.seq, ledger.sha256):
+            raise _broken(min(head.seq, ledger.seq) + 1, f"the chain was said to end at record {head.seq}")
 
 
-def verify(rows: Iterable[LedgerRow], head: HeadRow | None) -> Verified:
-    """Return what the ledger says; `head` is where it was said to end (None: an empty one).
-
-    Raises:
-        OpenSlotError: `LEDGER_BROKEN` naming the first record that was altered, removed, added or moved, or after which
-            an account or a reservation does not hold.
-    """
-    found = Verified(Ledger(), Budgets(), {})
-    for row in rows:
-        entry = _next(found.ledger, row)
-        try:
-            _apply(found, entry)
-        except (AssertionError, KeyError, TypeError, IndexError) as error:
-            raise _broken(row.seq, f"does not balance: {error}") from None
-        if entry.kind is Kind.SETTLE:
-            found.evidence[entry.evidence] = row.seq
-    if head is not None and (head.seq, head.sha256) != (found.ledger.seq, found.ledger.sha256):
-        raise _broken(min(head.seq, found.ledger.seq) + 1, f"the chain was said to end at record {head.seq}")
-    if head is None and found.ledger.seq:
-        raise _broken(found.ledger.seq, "nothing says that the chain ends here")
-    return found
-
-
-def verify_evidence(verified: Verified, batches: Iterable[BatchRow]) -> int:
-    """Return how many batches were checked; raises `LEDGER_BROKEN` for one altered, removed or made up."""
-    open_records = dict(verified.evidence)
-    count = 0
-    for batch in batches:
-        count += 1
-        if open_records.pop(evidence(batch), None) is None:
-            raise OpenSlotError(Code.LEDGER_BROKEN, "no record settles this batch", where=f"batch {batch.id.hex()}")
-    if open_records:
-        raise _broken(min(open_records.values()), "its batch is gone or altered")
-    return count
+def verify(reader: Reader) -> Books:
+    """Return the books once all of them was read; raises `LEDGER_BROKEN`."""
+    books = Books()
+    for _ in books.read(reader):
+        pass
+    return books
 
 
 def _next(ledger: Ledger, row: LedgerRow) -> Entry:
     if row.seq != ledger.seq + 1:
         raise _broken(ledger.seq + 1, f"record {row.seq} stands in its place")
-    if row.sha256 != chain(ledger.sha256 or GENESIS, row.record):
+    if not isinstance(row.record, str) or row.sha256 != chain(ledger.sha256 or GENESIS, row.record):
         raise _broken(row.seq, "its hash does not follow from it and the one before")
     try:
         seq, entry = decode(row.record)
@@ -74,18 +107,6 @@ def _next(ledger: Ledger, row: LedgerRow) -> Entry:
         raise _broken(row.seq, f"it calls itself record {seq}")
     ledger.seq, ledger.sha256 = row.seq, row.sha256
     return entry
-
-
-def _apply(found: Verified, entry: Entry) -> None:
-    found.ledger.post(entry.postings)
-    for lot in entry.lots:
-        found.budgets.apply(lot)
-    for line_item in set(_touched(found.budgets, entry)):
-        budget = found.budgets.line_items[line_item]
-        for kind, micros in (("budget", budget.left), ("reserved", budget.reserved)):
-            name = account(kind, line_item, budget.currency)
-            if found.ledger.balances[name] != micros:
-                raise AssertionError(f"{name} is {found.ledger.balances[name]}, its placements say {micros}")
 
 
 def _touched(budgets: Budgets, entry: Entry) -> Iterator[str]:

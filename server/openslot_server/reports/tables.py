@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from openslot_server.impressions.verdicts import CODES
 from openslot_server.impressions.verdicts import REASONS as INVALID
-from openslot_server.reports.queries import UNFINISHED, Dimension, Report, ReportRow
+from openslot_server.reports.queries import Dimension, Report, ReportRow
+from openslot_server.reports.rollups import UNFINISHED
 from openslot_spec.exposures import EventKind, WhyNot
 from openslot_spec.messages import NoAd
 

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_server.impressions.batches import Judged
-from openslot_spec.exposures import OWN, EventKind
-from openslot_spec.tickets import Ticket
+from openslot_spec.exposures import EventKind, ExposureColumns
 
 __all__ = ["Unfinished"]
 
-Where = tuple[str, str, str, str]
+Viewers = NDArray[np.uint32]
+
+
+def _nobody() -> Viewers:
+    return np.zeros(0, np.uint32)
+
+
+@dataclass(slots=True, eq=False)
+class _Placement:
+    """Viewers whose view was rendered and no more, and those whose view was viewable or ended; sorted, each once."""
+
+    open: Viewers = field(default_factory=_nobody)
+    settled: Viewers = field(default_factory=_nobody)
 
 
 class Unfinished:
     """The views that were rendered, and those that became viewable or ended, placement by placement."""
 
     def __init__(self) -> None:
-        self._where: dict[bytes, Where] = {}
-        self._rendered: defaultdict[bytes, list[NDArray[np.uint32]]] = defaultdict(list)
-        self._settled: defaultdict[bytes, list[NDArray[np.uint32]]] = defaultdict(list)
+        self._placements: dict[bytes, _Placement] = {}
 
-    def take(self, where: Where, ticket: Ticket, judged: Judged, events: NDArray[np.intp]) -> None:
-        """Take events of one ticket that were not refused."""
-        columns = judged.columns
-        events = events[columns.profile[events] == OWN]
-        kind, viewer = columns.kind[events], columns.viewer[events]
-        self._where[ticket.placement] = where
-        self._rendered[ticket.placement].append(viewer[kind == EventKind.RENDERED])
-        settled = (kind == EventKind.VIEWABLE) | (kind == EventKind.END)
-        self._settled[ticket.placement].append(viewer[settled])
-
-    def counts(self) -> Iterator[tuple[Where, int]]:
-        """Yield where each placement belongs, and how many of its views are neither viewable nor over."""
-        for placement, where in self._where.items():
-            rendered, settled = (np.concatenate(each[placement]) for each in (self._rendered, self._settled))
-            count = len(np.setdiff1d(rendered, settled))
-            if count:
-                yield where, count
+    def take(self, placement: bytes, columns: ExposureColumns, events: NDArray[np.intp]) -> int:
+        """Take events that were not refused, by the ticket's own profile; return how many more views are unfinished."""
+        known = self._placements.setdefault(placement, _Placement())
+        before, kind, viewer = len(known.open), columns.kind[events], columns.viewer[events]
+        settled = viewer[(kind == EventKind.VIEWABLE) | (kind == EventKind.END)]
+        known.settled = np.union1d(known.settled, settled)
+        known.open = np.setdiff1d(np.union1d(known.open, viewer[kind == EventKind.RENDERED]), known.settled)
+        return len(known.open) - before

@@ -118,10 +118,11 @@ class _Snapshot:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
-        """Yield the table's rows in the order in which they were added."""
+    def load(self, kind: type[SomeRow], after: int = 0) -> Iterator[SomeRow]:
+        """Yield the table's rows in the order in which they were added, without the first `after`."""
         columns = ", ".join(column.name for column in fields(kind))
-        for values in self._connection.execute(f"SELECT {columns} FROM {kind.TABLE} ORDER BY rowid"):  # noqa: S608  ours
+        rows = f"SELECT {columns} FROM {kind.TABLE} WHERE rowid > ? ORDER BY rowid"  # noqa: S608  our own names
+        for values in self._connection.execute(rows, (after,)):
             yield kind(*values)
 
 

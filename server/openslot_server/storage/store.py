@@ -5,10 +5,11 @@ Rows are facts. Rows of `LatestRow` classes replace the row with the same key; a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Protocol, TypeVar
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "SlotRow",
     "Store",
     "TicketKeyRow",
+    "row_digest",
 ]
 
 
@@ -200,11 +202,35 @@ ROWS: tuple[type[Row], ...] = (
 SomeRow = TypeVar("SomeRow", bound=Row)
 
 
+def row_digest(row: Row) -> bytes:
+    """Return the sha-256 of a row: of its table's name and each of its fields, with type and length before it."""
+    found = hashlib.sha256()
+    for value in (row.TABLE, *(getattr(row, column.name) for column in fields(row))):
+        part = _bytes_of(value)
+        found.update(len(part).to_bytes(4, "big"))
+        found.update(part)
+    return found.digest()
+
+
+def _bytes_of(value: object) -> bytes:
+    match value:
+        case int():
+            return b"i" + value.to_bytes(8, "big", signed=True)
+        case str():
+            return b"s" + value.encode()
+        case bytes():
+            return b"b" + value
+    return b"?"  # nothing that we wrote: whatever is compared with this is damaged
+
+
 class Reader(Protocol):
     """The rows as they were at one moment."""
 
-    def load(self, kind: type[SomeRow]) -> Iterator[SomeRow]:
-        """Yield the table's rows in the order in which they were added."""
+    def load(self, kind: type[SomeRow], after: int = 0) -> Iterator[SomeRow]:
+        """Yield the table's rows in the order in which they were added; `after` leaves out the first so many.
+
+        Only tables to which rows are only ever added can leave out any.
+        """
         ...
 
 
