@@ -110,10 +110,12 @@ class Catalogue:
         if _is_flat(record.get("size")):
             raise OpenSlotError(Code.SLOT_DEGENERATE, "width and height must be positive", where="size")
         slot = Slot.parse(record, Code.SLOT_INVALID)
-        try:
-            profile(slot.profile)
-        except OpenSlotError as error:
-            raise OpenSlotError(Code.SLOT_INVALID, error.detail, where="profile") from None
+        for where, names in (("profile", (slot.profile,)), ("also_profiles", slot.also_profiles)):
+            try:
+                for name in names:
+                    profile(name)
+            except OpenSlotError as error:
+                raise OpenSlotError(Code.SLOT_INVALID, error.detail, where=where) from None
         if slot.floor_cpm.micros and slot.floor_cpm.currency != self._currency:
             raise OpenSlotError(Code.SLOT_INVALID, f"prices are in {self._currency} here", where="floor_cpm/currency")
         if slot.id in kept:

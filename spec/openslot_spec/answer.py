@@ -35,7 +35,8 @@ def answer(area: str, given: Any) -> dict[str, Any]:
 
 def _slot(given: Any) -> Any:
     slot = Slot.parse(given, Code.SLOT_INVALID)
-    profile(slot.profile)
+    for name in (slot.profile, *slot.also_profiles):
+        profile(name)
     return {"slot": slot.plain(), "revision": slot.revision()}
 
 

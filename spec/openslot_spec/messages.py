@@ -15,6 +15,7 @@ from openslot_spec.errors import Code
 from openslot_spec.exposures import COLUMNS
 from openslot_spec.ids import Id128
 from openslot_spec.limits import Limits
+from openslot_spec.profiles import ProfileName
 from openslot_spec.records import Id, Record, Sha256, TimeMs
 from openslot_spec.slots import SlotId
 from openslot_spec.tickets import MAX_TICKET_BYTES
@@ -169,6 +170,8 @@ class Placement(Record):
     slot: SlotId
     creative: CreativeRef
     profile: Annotated[str, Field(max_length=64)]
+    also_profiles: Annotated[tuple[ProfileName, ...], Field(strict=False, max_length=8)] = ()
+    """More profiles to judge its views by; a world passes over those it does not know."""
     ticket: Annotated[bytes, Field(max_length=MAX_TICKET_BYTES)]
     expires_ms: TimeMs
     viewer: Viewer | None = None

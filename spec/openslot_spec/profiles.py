@@ -15,8 +15,11 @@ from pydantic import Field
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.records import Record
 
-__all__ = ["Profile", "profile", "profile_names", "profile_numbers"]
+__all__ = ["AlsoProfiles", "Profile", "ProfileName", "profile", "profile_names", "profile_numbers"]
 
+ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
+AlsoProfiles = Annotated[tuple[ProfileName, ...], Field(strict=False, max_length=4)]
+"""Profiles by which a view is judged beside the one that is billed."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Duration = Annotated[int, Field(ge=0, le=3_600_000)]
 
@@ -24,7 +27,7 @@ Duration = Annotated[int, Field(ge=0, le=3_600_000)]
 class Profile(Record):
     """One definition of a viewable impression."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
+    name: ProfileName
     number: Annotated[int, Field(ge=1, le=255)]
     """Its name in the column `profile`; never given to another."""
     version: Annotated[int, Field(ge=1)]

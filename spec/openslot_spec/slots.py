@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from openslot_spec.profiles import AlsoProfiles, ProfileName
 from openslot_spec.records import Money, Quaternion, Record, Vec3
 
 __all__ = ["EXTENSION", "Accepts", "Pose", "Slot", "SlotTerms"]
@@ -66,8 +67,10 @@ class SlotTerms(Record):
     accepts: Accepts = Accepts()
     floor_cpm: Money = Money(micros=0)
     """The least that a thousand viewable impressions may bring."""
-    profile: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")] = "iig-2.0-display"
+    profile: ProfileName = "iig-2.0-display"
     """When a view counts: the name of a viewability profile."""
+    also_profiles: AlsoProfiles = ()
+    """More profiles by which its views are judged and reported, and not billed."""
     categories_blocked: Annotated[
         tuple[Annotated[str, Field(max_length=16)], ...], Field(strict=False, max_length=64)
     ] = ()

@@ -45,6 +45,23 @@ def test_the_ticket_says_what_was_decided(market: Market) -> None:
     assert placement.expires_ms == market.now_ms + 30_000
 
 
+def test_a_placement_is_judged_by_what_its_slot_and_its_line_item_ask_for_too() -> None:
+    market = Market()
+    market.slot(also_profiles=["mrc-large", "full-view"])
+    market.line_item(also_profiles=["full-view", "iig-2.0-display", "roblox-image"])
+    placement = market.place()
+    assert placement.profile == "iig-2.0-display"
+    assert placement.also_profiles == ("mrc-large", "full-view", "roblox-image")
+
+
+def test_a_slot_and_a_line_item_ask_for_no_profile_that_nobody_knows() -> None:
+    market = Market()
+    (refused,) = market.slot(also_profiles=["iig-9"]).refused
+    assert (refused.code, "also_profiles" in refused.message) == ("slot.invalid", True)
+    with pytest.raises(ValueError, match="no profile is called iig-9"):
+        market.line_item(also_profiles=["iig-9"])
+
+
 def test_the_price_of_every_expected_viewer_is_reserved(market: Market) -> None:
     line_item = market.line_item(price=2_000, impressions=10)
     market.ask("north", viewers=7)

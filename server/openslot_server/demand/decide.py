@@ -10,6 +10,7 @@ import msgpack
 from openslot_server.catalogue import Catalogue, Listed
 from openslot_server.demand.budgets import Budgets
 from openslot_server.demand.engine import Engine, Question, Win
+from openslot_server.demand.model import LineItem
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Reserved
 from openslot_server.impressions.postings import merge, reserved
 from openslot_server.sessions import Seat
@@ -18,6 +19,7 @@ from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
 from openslot_spec.messages import NoAd, NoPlacement, Placement, Placements, PlacementsGet
+from openslot_spec.slots import Slot
 from openslot_spec.tickets import Ticket, mint
 
 __all__ = ["Decider", "Outcome", "read_outcomes"]
@@ -120,6 +122,7 @@ class Decider:
             slot=slot.id,
             creative=creative.ref(),
             profile=slot.profile,
+            also_profiles=_also(slot, line_item),
             ticket=mint(ticket, self.keys.secrets, self.keys.newest),
             expires_ms=ticket.expires_ms,
             viewer=asked.request.viewer if slot.audience == "per_viewer" else None,
@@ -146,6 +149,12 @@ class Decider:
 def read_outcomes(row: DecisionRow) -> list[Outcome]:
     """Return what a decision row says of each slot."""
     return [Outcome(*values) for values in msgpack.unpackb(row.outcomes)]
+
+
+def _also(slot: Slot, line_item: LineItem) -> tuple[str, ...]:
+    """Return the profiles that either asks for, the billed one apart."""
+    asked = dict.fromkeys((*slot.also_profiles, *line_item.also_profiles))
+    return tuple(name for name in asked if name != slot.profile)
 
 
 def _check_viewer(request: PlacementsGet, listed: Mapping[str, Listed | None]) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from openslot_spec.creatives import CreativeRef, HttpUrl
 from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.profiles import AlsoProfiles, profile_names
 from openslot_spec.records import Id, Line, Money, Record, Sha256, TimeMs, Vec3
 from openslot_spec.slots import MediaType, SlotId, Tag
 
@@ -106,6 +107,12 @@ class Campaign(Record):
     status: Status = "active"
 
 
+def _check_profiles(names: tuple[str, ...]) -> None:
+    unknown = sorted({*names} - {*profile_names()})
+    if unknown:
+        raise ValueError(f"no profile is called {unknown[0]}; there are {', '.join(profile_names())}")
+
+
 class LineItemDraft(Record):
     """A line item as an advertiser writes it."""
 
@@ -120,6 +127,8 @@ class LineItemDraft(Record):
     to_ms: TimeMs
     """The flight's end, exclusive."""
     targeting: Targeting = Targeting()
+    also_profiles: AlsoProfiles = ()
+    """More viewability profiles by which its views are judged and reported; billed is by the slot's alone."""
     aspect_ratio_max: Annotated[float, Field(ge=1, le=1000)] = ASPECT_RATIO_MAX
     """How many times wider or taller, for its other side, the creative may be than the slot."""
 
@@ -140,6 +149,7 @@ class LineItemDraft(Record):
             raise ValueError("from_ms must lie before to_ms")
         if len(set(self.creatives)) != len(self.creatives):
             raise ValueError("a creative stands twice")
+        _check_profiles(self.also_profiles)
         return self
 
 
