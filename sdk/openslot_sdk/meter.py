@@ -10,27 +10,31 @@ after `place`; the world calls `place` once the creative's checked bytes are the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from openslot_sdk.audience import Audience, Member
 from openslot_sdk.motion import Motion, motion_rules
+from openslot_sdk.sightings import Sightings
+from openslot_sdk.turns import Budget
 from openslot_sdk.views import Crowd, Opening, Recorded, Tally, Views
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import OWN, EventKind, WhyNot
 from openslot_spec.messages import Placement
 from openslot_spec.profiles import profile
 from openslot_spec.slots import Slot
+from openslot_view.backends import Backend
 from openslot_view.cameras import Camera, Cameras
 from openslot_view.occluders import Occluders
 from openslot_view.visibility import Visibility
 
 __all__ = ["Look", "Meter", "Moving", "Part", "Seen", "Sight", "SlotTally", "Taken"]
 
+Ints = NDArray[np.int64]
 Moving = tuple[ArrayLike, ArrayLike]
 """Vertices (n, 3) in world metres and triangles (m, 3) that stand before ads just now: avatars, doors."""
 
@@ -62,29 +66,36 @@ class Sight:
     coverage: float
     angle_deg: float
     why: WhyNot
+    stale: bool = False
+    """It was not measured within the profile's `max_gap_ms`: no time counts, and it may look different by now."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """One measurement: `visibility` is (viewers, slots)."""
+    """What one profile's slots look like: `visibility` and `stale` are (viewers, slots)."""
 
     viewers: tuple[str, ...]
     slots: tuple[str, ...]
     visibility: Visibility
+    stale: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the viewers saw when they were last sampled; `refused` says whose cameras could not be used, and why."""
+    """What the viewers saw when they were last sampled; `refused` says whose cameras could not be used, and why.
+
+    `late` is how many slots were due and not reached in the tick's time; they come first in the next.
+    """
 
     parts: tuple[Part, ...] = ()
     refused: Mapping[str, OpenSlotError] = field(default_factory=dict)
+    late: int = 0
 
     def __getitem__(self, viewer: str) -> dict[str, Sight]:
         """Return, by slot, what is on this viewer's screen; nothing for a viewer who is not there."""
         rows = [(part, part.viewers.index(viewer)) for part in self.parts if viewer in part.viewers]
         return {
-            part.slots[column]: _sight(part.visibility, row, int(column))
+            part.slots[column]: _sight(part, row, int(column))
             for part, row in rows
             for column in np.flatnonzero(part.visibility.on_screen_fraction[row])
         }
@@ -109,9 +120,15 @@ class SlotTally:
 
 
 class Meter:
-    """The measurement of one world; `speed_max_mps` is how fast anybody can move in it, if it says."""
+    """The measurement of one world.
 
-    def __init__(self, backend: str = "numpy", speed_max_mps: float | None = None) -> None:
+    `speed_max_mps` is how fast anybody can move in it, if it says. `budget` ends a tick's measuring; without one all
+    that is due is measured.
+    """
+
+    def __init__(
+        self, backend: str | Backend = "numpy", speed_max_mps: float | None = None, budget: Budget | None = None
+    ) -> None:
         self.backend = backend
         """Of `openslot_view.measure`; may be changed between ticks."""
         self.audience = Audience()
@@ -124,8 +141,8 @@ class Meter:
         self._ticket_of: dict[tuple[str, int | None], int] = {}
         self._next_ticket = 0
         self._taken: list[Taken] = []
-        self._due_ms: dict[str, float] = {}
-        self._parts: dict[str, Part] = {}
+        self._budget = budget or Budget()
+        self._sightings: dict[str, Sightings] = {}
         self._refused: dict[str, OpenSlotError] = {}
         self._motion = Motion(motion_rules(), speed_max_mps)
 
@@ -179,12 +196,15 @@ class Meter:
         self._remove_all([*self.hanging.values()], now_ms)
 
     def tick(self, now_ms: float, looks: Mapping[str, Look], moving: Moving | None = None) -> Seen:
-        """Measure whatever is due and return what was seen last; `moving` are triangles that stand there just now."""
+        """Measure what is due, as far as time allows, and return what was seen last.
+
+        `moving` are triangles that stand there just now.
+        """
+        self._budget.begin(now_ms)
         self._meet(looks.keys(), now_ms)
-        due = [name for name in self._views if now_ms >= self._due_ms.get(name, now_ms)]
-        if due:
-            self._look(now_ms, due, looks, moving)
-        return Seen(tuple(self._parts.values()), self._refused)
+        due = {name: slots for name, views in self._views.items() if len(slots := views.turns.due(now_ms))}
+        late = self._look(now_ms, due, looks, moving) if due else 0
+        return Seen(tuple(self._parts(now_ms)), self._refused, late)
 
     def take(self) -> list[Taken]:
         """Return the events since the last call."""
@@ -224,26 +244,43 @@ class Meter:
         for name, wanted in openings.items():
             self._views[name].open(wanted)
 
-    def _look(self, now_ms: float, due: list[str], looks: Mapping[str, Look], moving: Moving | None) -> None:
+    def _parts(self, now_ms: float) -> Iterator[Part]:
+        for name, last in self._sightings.items():
+            views = self._views[name]
+            stale = now_ms - last.at_ms > views.profile.max_gap_ms
+            yield Part(last.viewers, views.ids[: stale.shape[1]], last.visibility, stale)
+
+    def _look(self, now_ms: float, due: dict[str, Ints], looks: Mapping[str, Look], moving: Moving | None) -> int:
+        """Measure the slots `due` of each profile, the longest due first; return how many there was no time for."""
         names, self._refused = usable(looks)
         crowd = self._crowd(names, looks)
         members = [self.audience.present[name] for name in names]
-        faults = self._motion.judge(now_ms, members, crowd.first_cameras())
+        faults = self._motion.watch(now_ms, members, crowd.first_cameras())
         if faults:
             self._refused |= {names[place]: _implausible(names[place], why) for place, why in faults.items()}
-            names = tuple(name for place, name in enumerate(names) if place not in faults)
-            crowd = self._crowd(names, looks)
+            crowd = self._crowd([name for place, name in enumerate(names) if place not in faults], looks)
         occluders = self._occluders if moving is None else self._occluders.with_dynamic(*moving)
-        for profile_name in due:
-            views = self._views[profile_name]
-            visibility, recorded = views.sample(now_ms, crowd, occluders, self.backend)
-            self._record(recorded)
-            self._parts[profile_name] = Part(names, tuple(slot.id for slot in views.slots), visibility)
-            self._due_ms[profile_name] = now_ms + views.profile.sample_ms
+        while due and (room := self._budget.room(len(crowd.cameras))) != 0:
+            name = min(due, key=lambda each: self._views[each].turns.due_ms[due[each][0]])
+            slots = due.pop(name)
+            self._measure(now_ms, name, np.sort(slots[:room]), crowd, occluders)
+            if len(slots) > room:
+                due[name] = slots[room:]
+        return sum(len(slots) for slots in due.values())
+
+    def _measure(self, now_ms: float, name: str, chosen: Ints, crowd: Crowd, occluders: Occluders) -> None:
+        views = self._views[name]
+        seen, recorded = views.sample(now_ms, crowd, chosen, occluders, self.backend)
+        self._record(recorded)
+        views.turns.took(now_ms, chosen)
+        last = self._sightings.get(name) or Sightings.of((), 0)
+        self._sightings[name] = last.after(now_ms, crowd.names, len(views.slots), chosen, seen)
+        self._budget.spent(len(crowd.cameras) * len(chosen))
 
     def _crowd(self, names: Sequence[str], looks: Mapping[str, Look]) -> Crowd:
         cameras = [looks[name].cameras for name in names]
         return Crowd(
+            tuple(names),
             Cameras.stack([*chain.from_iterable(cameras)]),
             np.repeat(np.arange(len(names)), np.array([len(each) for each in cameras], np.int64)),
             np.array([self.audience.present[name].seat for name in names], np.int64),
@@ -287,13 +324,15 @@ def _implausible(name: str, why: str) -> OpenSlotError:
     return OpenSlotError(Code.CAMERA_IMPLAUSIBLE, why, where=f"viewers/{name}")
 
 
-def _sight(seen: Visibility, row: int, column: int) -> Sight:
+def _sight(part: Part, row: int, column: int) -> Sight:
+    seen = part.visibility
     return Sight(
         float(seen.visible_fraction[row, column]),
         float(seen.on_screen_fraction[row, column]),
         float(seen.coverage[row, column]),
         float(seen.angle_deg[row, column]),
         WhyNot(int(seen.why[row, column])),
+        bool(part.stale[row, column]),
     )
 
 

@@ -26,6 +26,8 @@ __all__ = ["Motion", "MotionRules", "motion_rules"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 NOBODY = -1
+APART_MS = 100.0
+"""How often a viewer is judged: slots take turns, so somebody is sampled more often than any slot is."""
 Bound = Annotated[float, Field(gt=0)]
 
 
@@ -96,6 +98,26 @@ class Motion:
         self._rules = rules
         self._speed_max_mps = np.inf if speed_max_mps is None else speed_max_mps * rules.speed_factor
         self._seats = _Poses.of_nobody(0)
+        self._faulty: dict[int, str] = {}
+
+    def watch(self, now_ms: float, members: Sequence[Member], cameras: Cameras) -> dict[int, str]:
+        """Return as `judge` whose camera is implausible, from what each was last judged by, `APART_MS` ago at most."""
+        due = [place for place, member in enumerate(members) if self._is_due(now_ms, member)]
+        if due:
+            everybody = len(due) == len(members)
+            some = cameras if everybody else cameras.take(np.array(due, np.int64))
+            told = self.judge(now_ms, [members[place] for place in due], some)
+            judged = {members[place].number for place in due}
+            there = {member.number for member in members} - judged
+            self._faulty = {number: why for number, why in self._faulty.items() if number in there}
+            self._faulty |= {members[due[row]].number: why for row, why in told.items()}
+        return {place: self._faulty[each.number] for place, each in enumerate(members) if each.number in self._faulty}
+
+    def _is_due(self, now_ms: float, member: Member) -> bool:
+        seats = self._seats
+        if member.seat >= len(seats.number) or seats.number[member.seat] != member.number:
+            return True
+        return not 0 <= now_ms - seats.at_ms[member.seat] < APART_MS
 
     def judge(self, now_ms: float, members: Sequence[Member], cameras: Cameras) -> dict[int, str]:
         """Take a sample, one camera for each member, and return whose is implausible, by place, and why."""

@@ -143,12 +143,17 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _work_ms() -> float:
+    return time.perf_counter_ns() / 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What a world needs from the outside; the defaults are the real things.
 
     Args:
         wall_ms: milliseconds since 1970-01-01 UTC; asked once per connection, so a stepped clock does no harm.
+        work_ms: milliseconds that pass while work is done; a tick's measuring ends by it.
         entropy: that many random bytes.
         aside: runs blocking work where it does not hold up a tick.
     """
@@ -157,5 +162,6 @@ class Outside:
     fetch: Fetch = fetch_http
     disk: Callable[[], Disk] = FileDisk
     wall_ms: Callable[[], int] = _wall_ms
+    work_ms: Callable[[], float] = _work_ms
     entropy: Callable[[int], bytes] = os.urandom
     aside: Callable[[Callable[[], Any]], Awaitable[Any]] = _in_thread

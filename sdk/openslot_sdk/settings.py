@@ -32,6 +32,8 @@ class Settings:
         spool_limit_bytes: events that wait for a server that is away; beyond it they are dropped and counted.
         speed_max_mps: how fast anybody can move in this world, teleports apart; who is half as fast again is not
             measured. None believes any speed.
+        tick_budget_ms: how long one tick may measure; by default half of the time since the tick before, at most 50.
+            What was not reached comes first in the next tick; `Seen.late` says how much that is.
         outside: the socket, HTTP, the disk, the wall clock and randomness; a test puts its own here.
     """
 
@@ -42,4 +44,5 @@ class Settings:
     cache_limit_bytes: int = CACHE_LIMIT_BYTES
     spool_limit_bytes: int = SPOOL_LIMIT_BYTES
     speed_max_mps: float | None = None
+    tick_budget_ms: float | None = None
     outside: Outside = field(default_factory=Outside)

@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from openslot_sdk.turns import Turns
 from openslot_spec.exposures import HALF, EventKind, WhyNot
 from openslot_spec.profiles import Profile
 from openslot_spec.slots import Slot
+from openslot_view.backends import Backend
 from openslot_view.cameras import Cameras
 from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.gates import Gates
@@ -39,6 +41,7 @@ FIRST_ROWS = 64
 class Crowd:
     """The viewers of one tick, arrays (v,) in one order; `viewer_of_view` is the row of each camera's viewer."""
 
+    names: tuple[str, ...]
     cameras: Cameras
     viewer_of_view: Ints
     seats: Ints
@@ -83,8 +86,10 @@ class Views:
         # half of a slot is timed too, so it is measured also where the profile asks for more
         self._gates = replace(Gates.of(profile), visible_fraction_min=min(profile.visible_fraction_min, HALF))
         self.slots: tuple[Slot, ...] = ()
+        self.ids: tuple[str, ...] = ()
         self._owners: tuple[int, ...] = ()
         self.tally = Tally.of(0)
+        self.turns = Turns(profile.sample_ms)
         self._exposures = Exposures(profile)
         self._table = np.full((0, 0), NOTHING, np.int64)
         self._free = [*range(FIRST_ROWS)]
@@ -96,6 +101,8 @@ class Views:
         self.slots, self._owners = (*self.slots, *slots), (*self._owners, *owners)
         self._surfaces = Surfaces.from_slots(self.slots, owner=np.array(self._owners, np.int64))
         self._table = _grown(self._table, (len(self._table), len(self.slots)))
+        self.ids = tuple(slot.id for slot in self.slots)
+        self.turns.add(len(slots))
         before, self.tally = self.tally, Tally.of(len(self.slots))
         self.tally.kinds[: len(before.kinds)], self.tally.why[: len(before.why)] = before.kinds, before.why
 
@@ -121,15 +128,20 @@ class Views:
         self._free.extend(rows.tolist())
         return recorded
 
-    def sample(self, t_ms: float, crowd: Crowd, occluders: Occluders, backend: str) -> tuple[Visibility, Recorded]:
-        """Return what `crowd` sees of `slots`, and what that brought about."""
-        views = measure(crowd.cameras, self._surfaces, occluders, gates=self._gates, backend=backend)
+    def sample(
+        self, t_ms: float, crowd: Crowd, chosen: Ints, occluders: Occluders, backend: str | Backend
+    ) -> tuple[Visibility, Recorded]:
+        """Return what `crowd` sees of the `chosen` slots, in rising order, and what that brought about."""
+        only = None if len(chosen) == len(self.slots) else chosen
+        views = measure(crowd.cameras, self._surfaces, occluders, gates=self._gates, only=only, backend=backend)
         seen = views.by_viewer(crowd.viewer_of_view)
         self._make_room(crowd.seats)
-        rows = self._table[crowd.seats]
+        rows = self._table[crowd.seats[:, None], chosen]
         viewer, slot = np.nonzero(rows != NOTHING)
         idle = crowd.idle_ms >= self.profile.idle_timeout_ms
-        samples = Samples.of(seen, self._surfaces, (viewer, slot), focused=crowd.focused[viewer], idle=idle[viewer])
+        samples = Samples.of(
+            seen, self._surfaces, (viewer, slot), only=only, focused=crowd.focused[viewer], idle=idle[viewer]
+        )
         return seen, self._recorded(self._exposures.sample(t_ms, rows[viewer, slot], samples))
 
     def _make_room(self, seats: Ints) -> None:

@@ -27,6 +27,7 @@ from openslot_sdk.scenes import Scene, Triangles, with_ads
 from openslot_sdk.settings import Settings
 from openslot_sdk.spool import Spool
 from openslot_sdk.stats import EventStats, SlotStats, Stats
+from openslot_sdk.turns import Budget
 from openslot_sdk.warm import warm_up
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import WhyNot
@@ -79,7 +80,8 @@ class World:
         self._spool, self._disk = str(spool), outside.disk()
         self._show = show
         self._clock = Clock(outside.wall_ms)
-        self._meter = Meter(speed_max_mps=self._settings.speed_max_mps)
+        budget = Budget(outside.work_ms, self._settings.tick_budget_ms)
+        self._meter = Meter(speed_max_mps=self._settings.speed_max_mps, budget=budget)
         cache = Cache(self._settings.cache, root, outside, self._in_use, self._settings.cache_limit_bytes)
         self._placing = Placing(self._meter, cache, self._clock.now_ms, self._settings.on_problem)
         duties = (self._keep_filled, self._deliver)

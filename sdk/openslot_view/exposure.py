@@ -61,15 +61,17 @@ class Samples:
         surfaces: Surfaces,
         pairs: tuple[Ints, Ints],
         *,
+        only: Ints | None = None,
         focused: ArrayLike = True,
         idle: ArrayLike = False,
     ) -> Self:
         """Return the samples of `pairs` (viewer indices, surface indices) from one measurement.
 
-        `focused` and `idle` are per pair, or one for all.
+        `only` is what it was asked for, and surface indices then count there; `focused` and `idle` are per pair, or one
+        for all.
         """
         viewer, surface = pairs
-        two_sided = surfaces.two_sided[surface]
+        two_sided = surfaces.two_sided[surface if only is None else only[surface]]
         angles = (seen.angle_deg[viewer, surface], seen.screen_angle_deg[viewer, surface])
         sight, screen = (np.where(two_sided, np.minimum(angle, 180 - angle), angle) for angle in angles)
         return cls(

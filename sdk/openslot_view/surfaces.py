@@ -150,6 +150,18 @@ class Surfaces:
         rows = slice(index, index + 1)
         return type(self)(self.corners[facets], self.sides[facets], count, self.two_sided[rows], self.owner[rows])
 
+    def take(self, rows: Ints) -> Self:
+        """Return the surfaces `rows`, in that order; flat ones at the cost of a few copies."""
+        if self.curved[rows].any():
+            return self.join([self.one(row) for row in rows.tolist()])
+        part = object.__new__(type(self))
+        facets = self.start[rows]
+        part._set(**{name: getattr(self, name)[facets] for name in _OF_FACETS})
+        part._set(**{name: getattr(self, name)[rows] for name in _OF_SURFACES})
+        part._set(start=np.arange(len(rows) + 1), surface=np.arange(len(rows)))
+        object.__setattr__(part, "own", _nothing() if len(self.own) else self.own)
+        return part
+
     def __len__(self) -> int:
         return len(self.start) - 1
 
@@ -220,6 +232,14 @@ class Surfaces:
     def _set(self, **derived: NDArray[np.generic]) -> None:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+
+_OF_SURFACES = ("two_sided", "owner", "centre", "facing", "radius", "total_area", "curved")
+_OF_FACETS = ("corners", "sides", "outline", "edge_u", "edge_v", "dual_u", "dual_v", "normal", "area", "chart_share")
+
+
+def _nothing() -> TriangleSet:
+    return triangle_set(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
 
 
 def _without_area(edge_u: Floats, edge_v: Floats) -> NDArray[np.bool_]:

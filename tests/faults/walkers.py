@@ -96,6 +96,7 @@ class Walker:
             fetch=_fetch,
             disk=lambda: self.disk,
             wall_ms=lambda: 0,
+            work_ms=lambda: 0.0,
             entropy=self._chance.randbytes,
             aside=self._aside,
         )

@@ -47,6 +47,7 @@ class Stage:
             fetch=self.server.fetch,
             disk=lambda: self.disk,
             wall_ms=lambda: EPOCH_MS - 7_000_000,
+            work_ms=lambda: 0.0,
             entropy=self._entropy,
             aside=at_once,
         )

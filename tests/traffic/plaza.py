@@ -189,10 +189,11 @@ class Plaza:
         if not len(who):
             return None
         crowd = Crowd(
+            names=tuple(map(str, who.tolist())),
             cameras=self._visitors.cameras(who),
             viewer_of_view=np.arange(len(who)),
             seats=who.astype(np.int64),
             focused=self._chance.random(len(who)) > 0.01,
             idle_ms=np.zeros(len(who), np.int64),
         )
-        return self._views.sample(t_ms, crowd, occluders, "auto")[1]
+        return self._views.sample(t_ms, crowd, np.arange(BOARDS), occluders, "auto")[1]

@@ -6,6 +6,9 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_view.beams import Beams
 from openslot_view.cameras import Camera, Cameras
@@ -28,8 +31,15 @@ class Backend(Protocol):
         """Return the name to choose it by."""
         ...
 
-    def look(self, cameras: Cameras, surfaces: Surfaces, occluders: Occluders, gates: Gates | None) -> Visibility:
-        """Return what every camera sees of every surface, as `openslot_view.measure`."""
+    def look(
+        self,
+        cameras: Cameras,
+        surfaces: Surfaces,
+        occluders: Occluders,
+        gates: Gates | None,
+        only: NDArray[np.int64] | None = None,
+    ) -> Visibility:
+        """Return what every camera sees of every surface, or of `only` some, as `openslot_view.measure`."""
         ...
 
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
@@ -37,12 +47,14 @@ class Backend(Protocol):
         ...
 
 
-def choose(name: str = "auto") -> Backend:
-    """Return the backend `name`; `auto` is numba once `warm_up` has made it ready, numpy until then.
+def choose(name: str | Backend = "auto") -> Backend:
+    """Return the backend `name`, or the one that is given; `auto` is numba once `warm_up` has made it ready.
 
-    embreex estimates, within .02, and is only ever taken by name. Raises `INVALID` for a name that is not known or
-    not installed.
+    Until then it is numpy. embreex estimates, within .02, and is only ever taken by name. Raises `INVALID` for a name
+    that is not known or not installed.
     """
+    if not isinstance(name, str):
+        return name
     if name == "auto":
         return warm_up() if warm_up.cache_info().currsize else _plain()
     if name == "numpy":

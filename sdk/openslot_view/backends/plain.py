@@ -37,9 +37,17 @@ class PlainBackend:
 
     name: str = "numpy"
 
-    def look(self, cameras: Cameras, surfaces: Surfaces, occluders: Occluders, gates: Gates | None) -> Visibility:
-        """Return what every camera sees of every surface, as `openslot_view.measure`."""
-        return look(cameras, surfaces, gates, lambda beams: self.hidden(beams, surfaces, occluders))
+    def look(
+        self,
+        cameras: Cameras,
+        surfaces: Surfaces,
+        occluders: Occluders,
+        gates: Gates | None,
+        only: Ints | None = None,
+    ) -> Visibility:
+        """Return what every camera sees of every surface, or of `only` some, as `openslot_view.measure`."""
+        those = surfaces if only is None else surfaces.take(only)
+        return look(cameras, those, gates, lambda beams: self.hidden(beams, those, occluders))
 
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
         """Return the areas of each beam's on-screen part that occluders hide."""

@@ -49,13 +49,20 @@ class CompiledBackend:
         self._placements: WeakKeyDictionary[Instances, Placed] = WeakKeyDictionary()
         self._surfaces: WeakKeyDictionary[Surfaces, tuple[Rows, Rows]] = WeakKeyDictionary()
 
-    def look(self, cameras: Cameras, surfaces: Surfaces, occluders: Occluders, gates: Gates | None) -> Visibility:
-        """Return what every camera sees of every surface, as `openslot_view.measure`."""
-        seen = np.zeros((len(cameras), len(surfaces)), SEEN)
+    def look(
+        self,
+        cameras: Cameras,
+        surfaces: Surfaces,
+        occluders: Occluders,
+        gates: Gates | None,
+        only: Ints | None = None,
+    ) -> Visibility:
+        """Return what every camera sees of every surface, or of `only` some, as `openslot_view.measure`."""
         views = (cameras.camera_from_world, cameras.clip_from_camera, cameras.depth)
-        rows = self._surfaces.get(surfaces)
-        if rows is None:
-            rows = self._surfaces[surfaces] = surface_rows(surfaces)
+        rows = self._rows(surfaces)
+        if only is not None:
+            rows = rows[0][only], rows[1]
+        seen = np.zeros((len(cameras), len(rows[0])), SEEN)
         with self._turn:
             crowded = look(views, rows, flat(self._scene(surfaces, occluders)), gate_row(gates), self._room, seen)
         found = Visibility(
@@ -67,8 +74,9 @@ class CompiledBackend:
             seen["measured"],
             seen["why"],
         )
-        for viewer, surface in np.argwhere(found.why == WhyNot.UNMEASURABLE) if crowded else ():
-            self._in_parts(found, cameras, surfaces, occluders, gates, (int(viewer), int(surface)))
+        for viewer, column in np.argwhere(found.why == WhyNot.UNMEASURABLE).tolist() if crowded else ():
+            one = surfaces.one(column if only is None else int(only[column]))
+            self._in_parts(found, cameras, one, occluders, gates, (viewer, column))
         return found
 
     def hidden(self, beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:
@@ -94,6 +102,12 @@ class CompiledBackend:
         if crowded.size:
             shares[crowded] = seen_shares(beams.take(crowded), surfaces, occluders, cells)
         return np.clip(shares, 0.0, 1.0)
+
+    def _rows(self, surfaces: Surfaces) -> tuple[Rows, Rows]:
+        found = self._surfaces.get(surfaces)
+        if found is None:
+            found = self._surfaces[surfaces] = surface_rows(surfaces)
+        return found
 
     def _scene(self, surfaces: Surfaces, occluders: Occluders) -> Scene:
         first, second = len(occluders.static), len(occluders.static) + len(occluders.dynamic)
@@ -123,13 +137,12 @@ class CompiledBackend:
         self,
         found: Visibility,
         cameras: Cameras,
-        surfaces: Surfaces,
+        one: Surfaces,
         occluders: Occluders,
         gates: Gates | None,
         pair: tuple[int, int],
     ) -> None:
         """Write the answer of a pair that has more shadows than the room holds."""
-        one = surfaces.one(pair[1])
         camera = cameras.take(slice(pair[0], pair[0] + 1))
         again = pairs.look(camera, one, gates, lambda beams: self.hidden(beams, one, occluders))
         for name in ("visible_fraction", "coverage", "why"):
