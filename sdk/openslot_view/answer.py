@@ -13,10 +13,12 @@ import numpy as np
 from openslot_spec.answer import answer as of_the_standard
 from openslot_spec.answer import answer_lines
 from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.evidence import Evidence
 from openslot_spec.profiles import profile
 from openslot_view.cameras import Camera, Cameras, Depth
 from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
+from openslot_view.proof import Claim, impossible
 from openslot_view.surfaces import Surfaces
 from openslot_view.trace import replay
 from openslot_view.visibility import measure
@@ -77,7 +79,21 @@ def _exposure(given: Mapping[str, Any], _backend: str) -> list[dict[str, Any]]:
     return list(replay(given["lines"], profile(given["profile"])))
 
 
-AREAS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {"visibility": _visibility, "exposure": _exposure}
+def _proof(given: Mapping[str, Any], _backend: str) -> dict[str, Any]:
+    """Return that the claim can be; otherwise it is `AUDIT_INFLATED`."""
+    claim = Claim(**{**given["claim"], "profile": profile(given["claim"]["profile"])})
+    evidence = Evidence.unpack(bytes.fromhex(given["evidence"]))
+    why = impossible(evidence, claim, _surfaces(**given["slot"]), _occluders(**given.get("occluders", {})))
+    if why:
+        raise OpenSlotError(Code.AUDIT_INFLATED, why)
+    return {"proven": True}
+
+
+AREAS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "visibility": _visibility,
+    "exposure": _exposure,
+    "proof": _proof,
+}
 
 
 if __name__ == "__main__":

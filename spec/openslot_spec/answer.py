@@ -13,7 +13,9 @@ from typing import Any
 
 from openslot_spec.codec import JSON, MSGPACK, SUBPROTOCOLS
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_spec.exposures import ExposureColumns, batch_digest
+from openslot_spec.evidence import Evidence, commitment, commitments
+from openslot_spec.exposures import EVIDENCE, ExposureColumns, batch_digest
+from openslot_spec.geometry import Geometry
 from openslot_spec.ids import make_id
 from openslot_spec.limits import MAX_FRAME_BYTES
 from openslot_spec.messages import MESSAGES
@@ -65,7 +67,32 @@ def _columns(given: Any) -> Any:
     packed = {name: bytes.fromhex(data) for name, data in given["columns"].items()}
     tickets = tuple(bytes.fromhex(ticket) for ticket in given["tickets"])
     columns = ExposureColumns.unpack(packed, tickets=len(tickets))
-    return {"events": len(columns), "digest": batch_digest(tickets, packed).hex()}
+    committed = commitments(packed.get(EVIDENCE, b""), columns.kind)
+    found = {"events": len(columns), "digest": batch_digest(tickets, packed).hex()}
+    return {**found, "committed": list(committed)} if committed else found
+
+
+def _evidence(given: Any) -> Any:
+    packed = bytes.fromhex(given["hex"])
+    evidence = Evidence.unpack(packed)
+    return {
+        "commitment": commitment(bytes.fromhex(given["salt"]), packed).hex(),
+        "placement": evidence.placement.hex(),
+        "viewer": evidence.viewer,
+        "at_ms": evidence.at_ms,
+        "before_ms": evidence.before_ms.tolist(),
+    }
+
+
+def _geometry(given: Any) -> Any:
+    packed = bytes.fromhex(given["hex"])
+    geometry = Geometry.unpack(packed)
+    return {
+        "sha256": Geometry.digest(packed).hex(),
+        "vertices": geometry.points.tolist(),
+        "triangles": geometry.triangles.tolist(),
+        "owners": dict(geometry.owners),
+    }
 
 
 def _ticket(given: Any) -> Any:
@@ -89,6 +116,8 @@ AREAS: dict[str, Callable[[Any], Any]] = {
     "columns": _columns,
     "ticket": _ticket,
     "id": _id,
+    "evidence": _evidence,
+    "geometry": _geometry,
 }
 
 

@@ -45,6 +45,7 @@ class Code(StrEnum):
     CAMERA_INVALID = "camera.invalid"
     CAMERA_IMPLAUSIBLE = "camera.implausible"
     GEOMETRY_INVALID = "geometry.invalid"
+    GEOMETRY_LIMIT = "geometry.limit"
     PATHS_INVALID = "paths.invalid"
     # scenes and creatives
     GLTF_NOT_READ = "gltf.not_read"
@@ -70,6 +71,12 @@ class Code(StrEnum):
     TRAFFIC_TOO_OFTEN = "traffic.too_often"
     TRAFFIC_CROWD = "traffic.crowd"
     TRAFFIC_ABSURD = "traffic.absurd"
+    EVIDENCE_INVALID = "evidence.invalid"
+    AUDIT_NOT_ASKED = "audit.not_asked"
+    AUDIT_INFLATED = "audit.inflated"
+    AUDIT_MISMATCH = "audit.mismatch"
+    AUDIT_REPLAYED = "audit.replayed"
+    AUDIT_UNREVEALED = "audit.unrevealed"
     BATCH_CONFLICT = "batch.conflict"
     BATCH_INVALID = "batch.invalid"
     SPOOL_FULL = "spool.full"
@@ -112,6 +119,7 @@ SENTENCES: dict[Code, str] = {
     Code.CAMERA_INVALID: "The camera is not finite, its matrix is singular, or its viewport is not positive.",
     Code.CAMERA_IMPLAUSIBLE: "The camera moves, or is made, as nobody's eye and screen are; such samples do not count.",
     Code.GEOMETRY_INVALID: "Vertices are not finite or a triangle's index is out of range.",
+    Code.GEOMETRY_LIMIT: "The geometry is larger than registered geometry may be, or the world registers too many.",
     Code.PATHS_INVALID: "The visitors' paths do not fit `schema/paths.json`; the error names the field.",
     Code.GLTF_NOT_READ: "The file is not glTF 2.0 (GLB or self-contained .gltf).",
     Code.GLTF_REFUSED: "The glTF breaks a rule of the gate; the error names the rule and the place.",
@@ -134,6 +142,12 @@ SENTENCES: dict[Code, str] = {
     Code.TRAFFIC_TOO_OFTEN: "This viewer has a viewable event in this slot within the time that one takes.",
     Code.TRAFFIC_CROWD: "Far more viewers than the world expected when it asked for this placement.",
     Code.TRAFFIC_ABSURD: "The figures of the event contradict each other or its profile.",
+    Code.EVIDENCE_INVALID: "The evidence does not fit its layout or its bounds; the error names the column.",
+    Code.AUDIT_NOT_ASKED: "The server did not ask for this evidence, or has it already; delete it.",
+    Code.AUDIT_INFLATED: "Nobody in these poses can have seen what the event claims; it is not paid.",
+    Code.AUDIT_MISMATCH: "The evidence is not what was committed to, or not of this event; it is not paid.",
+    Code.AUDIT_REPLAYED: "The same way of looking stands under events of others; it is not paid.",
+    Code.AUDIT_UNREVEALED: "The evidence, or the geometry that it names, was not shown in time; it is not paid.",
     Code.BATCH_CONFLICT: "The batch id was used before with other content; the first one stands.",
     Code.BATCH_INVALID: "The columns do not agree in length, type or range.",
     Code.SPOOL_FULL: "The spool reached its size limit; further events are counted as dropped and said so.",

@@ -24,6 +24,7 @@ from openslot_spec.errors import Code, OpenSlotError
 __all__ = [
     "COLUMNS",
     "DURATIONS",
+    "EVIDENCE",
     "FOLLOWS",
     "FULL",
     "HALF",
@@ -131,6 +132,9 @@ NO_LONGER: tuple[tuple[str, str], ...] = (
 )
 """Columns of which the first is never longer than the second."""
 
+EVIDENCE = "evidence"
+"""The one column that may be left out: commitments to evidence, see `openslot_spec.evidence`."""
+
 RANGES: dict[str, tuple[float, float]] = {
     "kind": (min(EventKind), max(EventKind)),
     "at_ms": (0, 2**53),
@@ -193,7 +197,7 @@ class ExposureColumns:
         Raises:
             OpenSlotError: `BATCH_INVALID` if names or lengths do not fit, `EVENT_OUT_OF_RANGE` for impossible figures.
         """
-        if packed.keys() != COLUMNS.keys():
+        if packed.keys() - {EVIDENCE} != COLUMNS.keys():
             raise OpenSlotError(Code.BATCH_INVALID, "columns are " + ", ".join(COLUMNS), where="columns")
         arrays = {name: _column(name, packed[name]) for name in COLUMNS}
         count = len(arrays["kind"])
@@ -208,9 +212,10 @@ class ExposureColumns:
 
 
 def batch_digest(tickets: tuple[bytes, ...], packed: Mapping[str, bytes]) -> bytes:
-    """Return the sha-256 of a batch's content: tickets in order, then columns in the order of `COLUMNS`."""
+    """Return the sha-256 of a batch's content: tickets in order, columns in the order of `COLUMNS`, then evidence."""
     digest = hashlib.sha256()
-    for part in (*tickets, *(packed[name] for name in COLUMNS)):
+    evidence = (packed[EVIDENCE],) if EVIDENCE in packed else ()
+    for part in (*tickets, *(packed[name] for name in COLUMNS), *evidence):
         digest.update(len(part).to_bytes(4, "little"))
         digest.update(part)
     return digest.digest()

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import SENTENCES, Code
-from openslot_spec.exposures import COLUMNS, RANGES, EventKind, WhyNot
+from openslot_spec.exposures import COLUMNS, EVIDENCE, RANGES, EventKind, WhyNot
 from openslot_spec.messages import MESSAGES, Envelope
 from openslot_spec.paths import Paths
 from openslot_spec.profiles import Profile, profile_numbers
@@ -105,6 +105,7 @@ def _columns() -> str:
         low, high = RANGES.get(name, ("", ""))
         span = "an index into `tickets`" if name == "ticket" else f"{low} … {high}" if name in RANGES else "any"
         lines.append(f"| `{name}` | `{dtype}` | {span} |")
+    lines.append(f"| `{EVIDENCE}` | `<u2` and 32 bytes | may be left out: [audit.md](audit.md#evidence) |")
     for title, kinds in (("kind", EventKind), ("why", WhyNot)):
         lines += ["", f"| `{title}` | name |", "|---|---|", *(f"| {kind.value} | {kind.name} |" for kind in kinds)]
     lines += ["", "| `profile` | name |", "|---|---|", "| 0 | the profile of the event's ticket |"]

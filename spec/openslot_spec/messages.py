@@ -12,7 +12,9 @@ from pydantic import Field
 
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import Code
-from openslot_spec.exposures import COLUMNS
+from openslot_spec.evidence import DIGEST_BYTES, MAX_EVIDENCE_BYTES, SALT_BYTES
+from openslot_spec.exposures import COLUMNS, MAX_EVENTS
+from openslot_spec.geometry import MAX_GEOMETRY_BYTES
 from openslot_spec.ids import Id128
 from openslot_spec.limits import Limits
 from openslot_spec.profiles import ProfileName
@@ -23,11 +25,15 @@ from openslot_spec.tickets import MAX_TICKET_BYTES
 __all__ = [
     "MESSAGES",
     "VERSION",
+    "AuditAck",
+    "AuditReveal",
     "Bye",
     "Envelope",
     "Error",
     "ExposuresAck",
     "ExposuresPut",
+    "GeometryAck",
+    "GeometryPut",
     "Hello",
     "Message",
     "NoAd",
@@ -50,6 +56,10 @@ VERSION = "1"
 RequestId = Annotated[int, Field(ge=1, le=2**53)]
 CodeName = Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_]+$", max_length=64)]
 Text = Annotated[str, Field(max_length=1000)]
+EventIndex = Annotated[int, Field(ge=0, lt=MAX_EVENTS)]
+"""An event's place in its batch."""
+MAX_PART_BYTES = 512 * 1024
+"""Of geometry, in one message."""
 Viewer = Annotated[int, Field(ge=0, le=2**32 - 1)]
 """A viewer's number within one session; it names nobody outside of it."""
 
@@ -210,7 +220,7 @@ class ExposuresPut(Message):
         tuple[Annotated[bytes, Field(max_length=MAX_TICKET_BYTES)], ...],
         Field(strict=False, min_length=1, max_length=1024),
     ]
-    columns: Annotated[dict[str, bytes], Field(min_length=len(COLUMNS), max_length=len(COLUMNS))]
+    columns: Annotated[dict[str, bytes], Field(min_length=len(COLUMNS), max_length=len(COLUMNS) + 1)]
 
 
 class RefusedEvents(Record):
@@ -230,6 +240,47 @@ class ExposuresAck(Message):
     refused: Annotated[tuple[RefusedEvents, ...], Field(strict=False)] = ()
     repeated: bool = False
     """The batch was here before; its first verdict is given again."""
+    reveal: Annotated[tuple[EventIndex, ...], Field(strict=False, max_length=MAX_EVENTS)] = ()
+    """Events whose evidence the server wants to see; the world deletes all other evidence of this batch."""
+
+
+class AuditReveal(Message):
+    """World → server: the evidence of one event, as it was committed to; both empty if it is gone."""
+
+    TYPE = "audit.reveal"
+    batch: Id128
+    event: EventIndex
+    salt: Annotated[bytes, Field(max_length=SALT_BYTES)]
+    evidence: Annotated[bytes, Field(max_length=MAX_EVIDENCE_BYTES)]
+
+
+class AuditAck(Message):
+    """Server → world: the evidence is durable; delete it."""
+
+    TYPE = "audit.ack"
+    REPLY_TO = frozenset({"audit.reveal"})
+    batch: Id128
+    event: EventIndex
+
+
+class GeometryPut(Message):
+    """World → server: a part of what stands in the scene and does not move; without data, a question."""
+
+    TYPE = "geometry.put"
+    sha256: Annotated[bytes, Field(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
+    """Of the whole."""
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_GEOMETRY_BYTES)]
+    offset: Annotated[int, Field(ge=0, le=MAX_GEOMETRY_BYTES)]
+    data: Annotated[bytes, Field(max_length=MAX_PART_BYTES)]
+
+
+class GeometryAck(Message):
+    """Server → world: how much of it is here; once that is all of it, it is registered and durable."""
+
+    TYPE = "geometry.ack"
+    REPLY_TO = frozenset({"geometry.put"})
+    sha256: Annotated[bytes, Field(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
+    have_bytes: Annotated[int, Field(ge=0, le=MAX_GEOMETRY_BYTES)]
 
 
 class Error(Message):
@@ -255,8 +306,24 @@ class Bye(Message):
     retry_after_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 0
 
 
-WORLD: tuple[type[Message], ...] = (Hello, SlotsPut, SlotsRemove, PlacementsGet, ExposuresPut)
-SERVER: tuple[type[Message], ...] = (Welcome, SlotsAck, Placements, PlacementsRevoked, ExposuresAck)
+WORLD: tuple[type[Message], ...] = (
+    Hello,
+    SlotsPut,
+    SlotsRemove,
+    PlacementsGet,
+    ExposuresPut,
+    AuditReveal,
+    GeometryPut,
+)
+SERVER: tuple[type[Message], ...] = (
+    Welcome,
+    SlotsAck,
+    Placements,
+    PlacementsRevoked,
+    ExposuresAck,
+    AuditAck,
+    GeometryAck,
+)
 BOTH: tuple[type[Message], ...] = (Error, Bye)
 
 MESSAGES: dict[str, type[Message]] = {message.TYPE: message for message in (*WORLD, *SERVER, *BOTH)}

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
-AREAS = ("codec", "columns", "session", "slot", "slot_terms", "ticket", "visibility", "exposure")
+AREAS = (
+    *("codec", "columns", "session", "slot", "slot_terms", "ticket", "visibility", "exposure"),
+    *("evidence", "geometry", "proof"),
+)
 
 
 class Vector(NamedTuple):
