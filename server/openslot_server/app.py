@@ -25,6 +25,7 @@ from openslot_spec.errors import OpenSlotError
 __all__ = ["build"]
 
 SWEEP_S = 1.0
+AUDIT_S = 0.25
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +45,15 @@ def build(server: Server) -> Starlette:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    sweeper = asyncio.create_task(_sweep(app.state.server))
+    work = [asyncio.create_task(each(app.state.server)) for each in (_sweep, _audit)]
     try:
         yield
     finally:
-        sweeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeper
+        for task in work:
+            task.cancel()
+        for task in work:
+            with suppress(asyncio.CancelledError):
+                await task
         await app.state.sandbox.close()
 
 
@@ -62,3 +65,11 @@ async def _sweep(server: Server) -> None:
             await server.sweep()
     except OpenSlotError as error:
         log.error("nothing is acknowledged until a restart", code=error.code, detail=error.detail)
+
+
+async def _audit(server: Server) -> None:
+    """Examine what worlds revealed, one case after the other, until the store fails (which the sweeper says)."""
+    with suppress(OpenSlotError):
+        while True:
+            if not await server.audit():
+                await asyncio.sleep(AUDIT_S)

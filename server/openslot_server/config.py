@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """How long after a placement's end its reservation waits for late events."""
     late_ms: Span = 24 * 3_600_000
     """How long after a placement's end its events are still taken, from the budget that is left."""
+    audit_ppm: Annotated[int, Field(ge=0, le=50_000)] = 20_000
+    """The share of impressions with a commitment whose evidence is asked for."""
     hello_deadline_ms: Annotated[int, Field(ge=10, le=60_000)] = HELLO_DEADLINE_MS
     outbound_bytes: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = 4 * 1024 * 1024
     """Bytes that may wait for one connection's reader."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from openslot_server.audit.draw import Drawer
+from openslot_server.audit.geometries import Geometries
+from openslot_server.audit.room import Audits
 from openslot_server.catalogue import Catalogue
 from openslot_server.config import MAX_PLACEMENT_MS, Settings
 from openslot_server.demand.budgets import Budgets
@@ -20,9 +23,11 @@ from openslot_server.impressions.verify import verify
 from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, make_token, new_key
 from openslot_server.sessions import Sessions
 from openslot_server.storage.store import (
+    AuditRow,
     BatchRow,
     CampaignRow,
     CreativeRow,
+    GeometryRow,
     KeyRow,
     LineItemRow,
     Reader,
@@ -51,6 +56,7 @@ class Rooms:
     ledger: Ledger
     intake: Intake
     decider: Decider
+    audits: Audits
 
 
 def first_rows(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy) -> tuple[list[Row], str | None]:
@@ -102,7 +108,15 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
             settings.placement_ms,
             settings.settle_grace_ms,
         ),
+        audits=Audits(
+            Drawer(catalogue, keys, settings.audit_ppm, settings.platform_fee_ppm, entropy),
+            Geometries((row.world, row.sha256, row.at_ms) for row in reader.load(GeometryRow)),
+            books.budgets,
+            books.ledger,
+            settings.skew_ms,
+        ),
     )
+    rooms.audits.load(reader.load(AuditRow), now_ms)
     oldest_ms = now_ms - settings.late_ms - settings.settle_grace_ms - MAX_PLACEMENT_MS
     rooms.intake.load(row for row in reader.load(BatchRow) if row.at_ms >= oldest_ms)
     return rooms
@@ -119,7 +133,7 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     oldest_ms = now_ms - late_ms - MAX_PLACEMENT_MS  # a batch may hold a ticket that was issued just then
     rooms.intake.forget(over, oldest_ms)
     rooms.catalogue.forget(oldest_ms)
-    return rows
+    return [*rows, *rooms.audits.sweep(now_ms)]
 
 
 def _released(budgets: Budgets, lot: Released) -> tuple[Posting, ...]:

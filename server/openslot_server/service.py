@@ -13,7 +13,16 @@ from openslot_server.rooms import Rooms
 from openslot_server.sessions import Seat
 from openslot_server.storage.store import Row
 from openslot_spec.errors import OpenSlotError
-from openslot_spec.messages import Error, ExposuresPut, Message, PlacementsGet, SlotsPut, SlotsRemove
+from openslot_spec.messages import (
+    AuditReveal,
+    Error,
+    ExposuresPut,
+    GeometryPut,
+    Message,
+    PlacementsGet,
+    SlotsPut,
+    SlotsRemove,
+)
 
 __all__ = ["HANDLERS", "answer"]
 
@@ -24,7 +33,9 @@ HANDLERS: dict[type[Message], Handler] = {
     SlotsPut: lambda rooms, seat, put, now_ms: rooms.catalogue.put(seat.world, put.slots, now_ms),
     SlotsRemove: lambda rooms, seat, remove, now_ms: rooms.catalogue.remove(seat.world, remove.ids, now_ms),
     PlacementsGet: lambda rooms, seat, get, now_ms: rooms.decider.decide(get, seat, now_ms),
-    ExposuresPut: lambda rooms, seat, put, now_ms: rooms.intake.put(put, seat, now_ms),
+    ExposuresPut: lambda rooms, seat, put, now_ms: rooms.audits.ask(*rooms.intake.put(put, seat, now_ms), seat, now_ms),
+    AuditReveal: lambda rooms, seat, reveal, now_ms: rooms.audits.reveal(reveal, seat, now_ms),
+    GeometryPut: lambda rooms, seat, put, now_ms: rooms.audits.geometries.put(seat.world, put, now_ms),
 }
 
 

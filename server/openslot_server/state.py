@@ -11,6 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
 
+from openslot_server.audit.examine import Examiner
+from openslot_server.audit.trust import Standings, standings
 from openslot_server.config import Settings
 from openslot_server.demand.model import Campaign, CampaignDraft, Creative, LineItem, LineItemDraft, Status
 from openslot_server.impressions.ledger import Entry, Kind
@@ -22,7 +24,7 @@ from openslot_server.rooms import Entropy, Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
 from openslot_server.storage.awaiting import Awaiting
-from openslot_server.storage.store import KeyRow, Row, Store
+from openslot_server.storage.store import GeometryRow, KeyRow, Row, Store
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
 from openslot_spec.messages import Message, PlacementsRevoked
@@ -69,6 +71,7 @@ class Server:
             self.rooms: Rooms = open_rooms(reader, settings, clock(), entropy)
             self._keyring = Keyring(reader.load(KeyRow))
         self._keys_read_ms = clock()
+        self._examiner = Examiner(self._geometry)
 
     def answer(self, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
         """Return the answer to a world's request, and when it may be sent.
@@ -99,6 +102,15 @@ class Server:
     async def sweep(self) -> None:
         """Release what expired placements hold."""
         await self._commit(sweep(self.rooms, self.settings.late_ms, self.clock()))
+
+    async def audit(self) -> bool:
+        """Examine one case that waits, beside the event loop; returns whether there was one."""
+        revealed = self.rooms.audits.next()
+        if revealed is None:
+            return False
+        state, why = await asyncio.to_thread(self._examiner.examine, revealed)
+        await self._commit(self.rooms.audits.decide(revealed, state, why, self.clock()))
+        return True
 
     async def stop(self) -> None:
         """Say `bye` to every world, and wait for a while until all are gone."""
@@ -220,6 +232,11 @@ class Server:
         only = None if principal.role == "operator" else principal.account
         return await asyncio.get_running_loop().run_in_executor(self._recounting, self._recount, by, only)
 
+    async def standings(self, principal: Principal) -> Standings:
+        """Return how far each world's claims held when they were examined; operators only."""
+        principal.require("operator")
+        return await asyncio.to_thread(self._standings)
+
     def _recount(self, by: Dimension, only: str | None) -> Report:
         try:
             with self.store.read() as reader:
@@ -228,6 +245,15 @@ class Server:
             self._rollups = Rollups()  # half read; the next report finds the same again
             raise
         return report_of(self._rollups, self.settings.currency, by, only)
+
+    def _standings(self) -> Standings:
+        with self.store.read() as reader:
+            return standings(reader)
+
+    def _geometry(self, world: str, sha256: bytes) -> bytes | None:
+        with self.store.read() as reader:
+            row = reader.find(GeometryRow, world=world, sha256=sha256)
+            return None if row is None else row.data
 
     def _read_keys(self) -> list[KeyRow]:
         with self.store.read() as reader:

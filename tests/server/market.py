@@ -63,6 +63,10 @@ class MemoryStore:
             assert isinstance(row, kind)
             yield row
 
+    def find(self, kind: type[SomeRow], **columns: Any) -> SomeRow | None:
+        matching = (row for row in self.load(kind) if all(getattr(row, name) == columns[name] for name in columns))
+        return next(matching, None)
+
     def commit(self, rows: Sequence[Row]) -> Future[None]:
         for row in rows:
             table = self.tables.setdefault(type(row), [])

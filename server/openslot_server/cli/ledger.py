@@ -11,7 +11,7 @@ import typer
 from openslot_server.cli.files import print_json
 from openslot_server.impressions.verify import verify
 from openslot_server.storage.sqlite import reading
-from openslot_server.storage.store import BatchRow, DecisionRow
+from openslot_server.storage.store import BatchRow, DecisionRow, VerdictRow
 
 __all__ = ["app"]
 
@@ -39,10 +39,11 @@ def verify_ledger(
         "records": books.ledger.seq,
         "decisions": books.counts[DecisionRow],
         "batches": books.counts[BatchRow],
+        "audits": books.counts[VerdictRow],
         "sha256": books.ledger.sha256,
     }
     if as_json:
         print_json({"holds": True, **said, "balances": dict(sorted(books.ledger.balances.items()))})
     else:
-        text = "the ledger holds: {records} records, {decisions} decisions, {batches} batches, ends at {sha256}\n"
-        sys.stdout.write(text.format(**said))
+        counts = "{records} records, {decisions} decisions, {batches} batches, {audits} audits".format(**said)
+        sys.stdout.write(f"the ledger holds: {counts}, ends at {said['sha256']}\n")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from openslot_server.impressions.ledger import Funded, Lot, Released, Reserved, Settled
+from openslot_server.impressions.ledger import Funded, Lot, Released, Reserved, Reversed, Settled
 
 __all__ = ["Budget", "Budgets", "Reservation"]
 
@@ -114,11 +114,15 @@ class Budgets:
                 budget = self._apply_reserved(lot)
             case Settled():
                 budget = self._apply_settled(lot)
+            case Reversed():
+                budget = self.line_items[lot.line_item]
+                budget.left += lot.price_micros
+                budget.spent -= lot.price_micros
             case Released():
                 claim = self.placements[lot.placement]
                 claim.held -= lot.viewers
                 budget = self._move(claim, left=lot.viewers, reserved=-lot.viewers)
-        self.watch(lot.line_item if isinstance(lot, Funded) else self.placements[lot.placement].line_item)
+        self.watch(lot.line_item if isinstance(lot, Funded | Reversed) else self.placements[lot.placement].line_item)
         assert min(budget.left, budget.reserved, budget.spent) >= 0, f"overdrawn by {lot}"  # noqa: S101  kept on purpose
 
     def _apply_reserved(self, lot: Reserved) -> Budget:

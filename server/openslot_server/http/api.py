@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from openslot_server.audit.trust import Standings
 from openslot_server.creatives.intake import Approved, limit_bytes
 from openslot_server.demand.model import Campaign, CampaignDraft, Creative, LineItem, LineItemDraft
 from openslot_server.http.bodies import read_body
@@ -170,6 +171,11 @@ async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
     return SlotPage(items=items, next=after)
 
 
+async def list_audits(call: Call[Empty, Empty]) -> Standings:
+    """Return by world how far its claims held when their evidence was examined."""
+    return await call.server.standings(call.principal)
+
+
 async def make_report(call: Call[ReportQuery, Empty]) -> Report | Response:
     """Recount the ledger and the stored events: an account's own figures, an operator's all of them."""
     by = call.query.by or ("line_item" if call.principal.role == "advertiser" else "slot")
@@ -200,6 +206,7 @@ OPERATIONS = (
     operation("POST", "/v1/keys", OPERATOR, create_key, status=201),
     operation("GET", "/v1/slots", WORLD, list_slots),
     operation("GET", "/v1/reports", EVERYONE, make_report, other_media=("text/csv",)),
+    operation("GET", "/v1/audits", OPERATOR, list_audits),
 )
 
 

@@ -2,15 +2,16 @@
 
     funding ──fund──▶ budget ──reserve──▶ reserved ──settle──▶ payable + fee
                         ▲                    │
-                        └──────release───────┘                late events are settled from budget, or delivered free
+                        ├──────release───────┘                late events are settled from budget, or delivered free
+                        └──────audit───── payable + fee       what cannot have been seen
 
 An account is a name of words: its kind, whose it is, its currency. There are `funding <advertiser> USD`,
 `budget <line item> USD`, `reserved <line item> USD`, `payable <world> <slot> <line item> USD`, and `fee` likewise. The
 postings of a record add up to zero in each currency, and no account but `funding` is ever below zero. A record also
 says which placements moved (its lots), so that reservations can be rebuilt from the ledger alone.
 
-Each decision and each batch has one record, in the order in which they were kept, also where no money moves: so they
-all stand under the chain.
+Each decision, each batch and each verdict of an audit has one record, in the order in which they were kept, also where
+no money moves: so they all stand under the chain.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = [
     "Posting",
     "Released",
     "Reserved",
+    "Reversed",
     "Settled",
     "chain",
     "decode",
@@ -56,6 +58,7 @@ class Kind(StrEnum):
     RESERVE = "reserve"
     SETTLE = "settle"
     RELEASE = "release"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +99,23 @@ class Released:
     viewers: int
 
 
-Lot = Funded | Reserved | Settled | Released
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """One impression's price went back to its budget, for an audit found against it."""
+
+    batch: str
+    event: int
+    line_item: str
+    price_micros: int
+
+
+Lot = Funded | Reserved | Settled | Released | Reversed
 LOTS: dict[Kind, type[Lot]] = {
     Kind.FUND: Funded,
     Kind.RESERVE: Reserved,
     Kind.SETTLE: Settled,
     Kind.RELEASE: Released,
+    Kind.AUDIT: Reversed,
 }
 LOT_VALUES = {kind: attrgetter(*(one.name for one in fields(lot))) for kind, lot in LOTS.items()}
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -118,7 +132,7 @@ class Entry:
     postings: tuple[Posting, ...]
     lots: tuple[Lot, ...]
     evidence: str = ""
-    """The digest of the row that it stands on: the decision that reserved, the batch that settled."""
+    """The digest of the row that it stands on: the decision that reserved, the batch that settled, the verdict."""
 
     def encode(self, seq: int) -> str:
         """Return the record's canonical JSON (RFC 8785: integers and ASCII keys only)."""

@@ -58,6 +58,11 @@ class Verdict(IntEnum):
     FROZEN = 66
     PERFECT = 67
     STACKED = 68
+    INFLATED = 96
+    """From here on found by an audit, long after the batch was judged: kept beside it, never in it."""
+    MISMATCH = 97
+    COPIED_EVIDENCE = 98
+    UNREVEALED = 99
 
 
 CODES: dict[Verdict, Code] = {
@@ -76,9 +81,18 @@ CODES: dict[Verdict, Code] = {
 }
 """The refusals, as the acknowledgement names them."""
 
+AUDITED: dict[str, Verdict] = {
+    Code.AUDIT_INFLATED.value: Verdict.INFLATED,
+    Code.AUDIT_MISMATCH.value: Verdict.MISMATCH,
+    Code.AUDIT_REPLAYED.value: Verdict.COPIED_EVIDENCE,
+    Code.AUDIT_UNREVEALED.value: Verdict.UNREVEALED,
+}
+"""What an audit finds against an impression, by its code."""
+
 REASONS: dict[Verdict, str] = {
     **{verdict: code.value for verdict, code in CODES.items()},
-    **{verdict: f"traffic.{verdict.name.lower()}" for verdict in Verdict if verdict >= Verdict.PERIODIC},
+    **{mark: f"traffic.{mark.name.lower()}" for mark in Verdict if Verdict.PERIODIC <= mark < Verdict.INFLATED},
+    **{verdict: name for name, verdict in AUDITED.items()},
 }
 """Why an event is invalid, as reports name it."""
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from openslot_server.demand.budgets import Budgets
-from openslot_server.impressions.ledger import GENESIS, Entry, Funded, Kind, Ledger, chain, decode
+from openslot_server.impressions.ledger import GENESIS, Entry, Funded, Kind, Ledger, Reversed, chain, decode
 from openslot_server.impressions.postings import account
-from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Reader, row_digest
+from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Reader, VerdictRow, row_digest
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["Books", "Evidence", "verify"]
 
-Evidence = DecisionRow | BatchRow
+Evidence = DecisionRow | BatchRow | VerdictRow
 """What a record may stand on."""
-EVIDENCE: dict[Kind, type[Evidence]] = {Kind.RESERVE: DecisionRow, Kind.SETTLE: BatchRow}
+EVIDENCE: dict[Kind, type[Evidence]] = {Kind.RESERVE: DecisionRow, Kind.SETTLE: BatchRow, Kind.AUDIT: VerdictRow}
 
 
 class Books:
@@ -30,7 +30,9 @@ class Books:
         self.budgets = Budgets()
         self.advertisers: dict[str, str] = {}
         """By line item: who funded it."""
-        self.counts: dict[type[Evidence], int] = {DecisionRow: 0, BatchRow: 0}
+        self.counts: dict[type[Evidence], int] = {DecisionRow: 0, BatchRow: 0, VerdictRow: 0}
+        self._audited: set[tuple[str, int]] = set()
+        """By batch and event: what was given back."""
 
     def read(self, reader: Reader) -> Iterator[tuple[Entry, Evidence | None]]:
         """Yield each new record and the row that it stands on, and check that nothing is left over.
@@ -64,6 +66,8 @@ class Books:
         self.ledger.post(entry.postings)
         for lot in entry.lots:
             self.budgets.apply(lot)
+            if isinstance(lot, Reversed):
+                self._reverse(lot)
         if entry.kind is Kind.FUND:
             self._fund(entry)
         for line_item in set(_touched(self.budgets, entry)):
@@ -72,6 +76,11 @@ class Books:
                 name = account(kind, line_item, budget.currency)
                 if self.ledger.balances[name] != micros:
                     raise AssertionError(f"{name} is {self.ledger.balances[name]}, its placements say {micros}")
+
+    def _reverse(self, lot: Reversed) -> None:
+        if (lot.batch, lot.event) in self._audited:
+            raise AssertionError(f"event {lot.event} of batch {lot.batch} is given back twice")
+        self._audited.add((lot.batch, lot.event))
 
     def _fund(self, entry: Entry) -> None:
         names = (name.split(" ") for name, _ in entry.postings)
@@ -111,7 +120,7 @@ def _next(ledger: Ledger, row: LedgerRow) -> Entry:
 
 def _touched(budgets: Budgets, entry: Entry) -> Iterator[str]:
     for lot in entry.lots:
-        yield lot.line_item if isinstance(lot, Funded) else budgets.placements[lot.placement].line_item
+        yield lot.line_item if isinstance(lot, Funded | Reversed) else budgets.placements[lot.placement].line_item
 
 
 def _broken(seq: int, detail: str) -> OpenSlotError:

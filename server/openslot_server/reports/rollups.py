@@ -14,14 +14,15 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from openslot_server.audit.cases import read_case
 from openslot_server.demand.decide import read_outcomes
 from openslot_server.impressions.batches import Judged, by_ticket, read_batch
 from openslot_server.impressions.ledger import Posting
 from openslot_server.impressions.traffic import traffic_rules
-from openslot_server.impressions.verdicts import CODES, REASONS, Verdict, is_marked, is_refused
+from openslot_server.impressions.verdicts import AUDITED, CODES, REASONS, Verdict, is_marked, is_refused
 from openslot_server.impressions.verify import Books
 from openslot_server.reports.unfinished import Unfinished
-from openslot_server.storage.store import BatchRow, DecisionRow, Reader
+from openslot_server.storage.store import BatchRow, DecisionRow, Reader, VerdictRow
 from openslot_spec.exposures import OWN, EventKind, ExposureColumns, WhyNot
 from openslot_spec.profiles import profile_numbers
 from openslot_spec.tickets import Ticket
@@ -108,6 +109,8 @@ class Rollups:
                     self._count_decision(row)
                 case BatchRow():
                     self._count_batch(row)
+                case VerdictRow():
+                    self._count_verdict(row)
 
     def _count_money(self, postings: Iterable[Posting]) -> None:
         for name, micros in postings:
@@ -139,22 +142,40 @@ class Rollups:
                     self.sums[where, True].funnel[UNFINISHED] += change
         self._count_refused(row.world, judged)
 
+    def _count_verdict(self, row: VerdictRow) -> None:
+        """Count as invalid what was counted as a view; this says something of the world, not of who looked."""
+        if row.state not in AUDITED:
+            return
+        case = read_case(row)
+        at = Where(row.world, case.slot.id, case.line_item, case.profile), True
+        figures = self.sums[at].figures
+        figures.subtract(["viewable", "gross"] + ["free"] * case.free)
+        visit = self._visits[row.world, case.session, case.viewer]
+        self.sums[at].figures[visit.found(self._enough)] -= 1
+        self._revise(visit, at, -1)
+        _count_invalid(self.sums[at], AUDITED[row.state], 1)
+
     def _count_views(self, session: str, at: tuple[Where, bool], judged: Judged, events: Places) -> None:
         views = events[judged.columns.kind[events] == EventKind.VIEWABLE]
         for viewer, verdict in zip(judged.columns.viewer[views].tolist(), judged.verdicts[views].tolist(), strict=True):
             if verdict == Verdict.STACKED:  # that says something of a slot, not of who looks at it
                 continue
             visit = self._visits[at[0].world, session, viewer]
-            before = visit.found(self._enough)
             if verdict <= Verdict.FREE:
-                visit.views[at] = visit.views.get(at, 0) + 1
-                visit.looks += at[1]
-                self.sums[at].figures.update((before, "gross"))
+                self.sums[at].figures.update((visit.found(self._enough), "gross"))
+                self._revise(visit, at, 1)
             else:
-                visit.marked = True
-            if (now := visit.found(self._enough)) != before:
-                for seen, count in visit.views.items():
-                    self.sums[seen].figures.update({before: -count, now: count})
+                self._revise(visit, at, 0, marked=True)
+
+    def _revise(self, visit: _Visit, at: tuple[Where, bool], views: int, *, marked: bool = False) -> None:
+        """Add so many views to a visit, and count all its views anew if that changes what they are."""
+        before = visit.found(self._enough)
+        visit.views[at] = visit.views.get(at, 0) + views
+        visit.looks += views * at[1]
+        visit.marked |= marked
+        if (now := visit.found(self._enough)) != before:
+            for seen, count in visit.views.items():
+                self.sums[seen].figures.update({before: -count, now: count})
 
     def _count_refused(self, world: str, judged: Judged) -> None:
         refused = is_refused(judged.verdicts)

@@ -125,6 +125,14 @@ class _Snapshot:
         for values in self._connection.execute(rows, (after,)):
             yield kind(*values)
 
+    def find(self, kind: type[SomeRow], **columns: Any) -> SomeRow | None:
+        """Return a row whose columns have these values, or None."""
+        names = ", ".join(column.name for column in fields(kind))
+        wanted = " AND ".join(f"{name} = ?" for name in columns)
+        query = f"SELECT {names} FROM {kind.TABLE} WHERE {wanted} LIMIT 1"  # noqa: S608  ours
+        values = self._connection.execute(query, tuple(columns.values())).fetchone()
+        return None if values is None else kind(*values)
+
 
 @contextmanager
 def reading(path: Path) -> Iterator[Reader]:
@@ -171,7 +179,7 @@ def _refusal(error: sqlite3.Error, path: Path) -> OpenSlotError:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     folder = resources.files("openslot_server.storage") / "migrations"

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 __all__ = [
     "ROWS",
+    "AuditRow",
     "BatchRow",
     "CampaignRow",
     "ConflictRow",
     "CreativeRow",
     "DecisionRow",
+    "GeometryRow",
     "HeadRow",
     "KeyRow",
     "LatestRow",
@@ -30,6 +32,7 @@ __all__ = [
     "SlotRow",
     "Store",
     "TicketKeyRow",
+    "VerdictRow",
     "row_digest",
 ]
 
@@ -184,6 +187,45 @@ class HeadRow(LatestRow):
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class GeometryRow(Row):
+    """What a world registered as standing in its scene (see `openslot_spec.geometry`)."""
+
+    TABLE = "geometries"
+    world: str
+    sha256: bytes
+    at_ms: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow(LatestRow):
+    """One impression whose evidence was asked for (see `audit.cases`), salt before evidence, empty once deleted."""
+
+    TABLE = "audits"
+    KEY = 3
+    world: str
+    batch: bytes
+    event: int
+    state: str
+    record: str
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow(Row):
+    """What an audit found: it stays when the evidence is gone, and stands under the ledger's chain."""
+
+    TABLE = "verdicts"
+    world: str
+    batch: bytes
+    event: int
+    at_ms: int
+    state: str
+    why: str
+    record: str
+
+
 ROWS: tuple[type[Row], ...] = (
     KeyRow,
     TicketKeyRow,
@@ -197,6 +239,9 @@ ROWS: tuple[type[Row], ...] = (
     ConflictRow,
     LedgerRow,
     HeadRow,
+    GeometryRow,
+    AuditRow,
+    VerdictRow,
 )
 
 SomeRow = TypeVar("SomeRow", bound=Row)
@@ -231,6 +276,10 @@ class Reader(Protocol):
 
         Only tables to which rows are only ever added can leave out any.
         """
+        ...
+
+    def find(self, kind: type[SomeRow], **columns: Any) -> SomeRow | None:
+        """Return a row whose columns have these values, or None."""
         ...
 
 
