@@ -1,4 +1,4 @@
-"""Ways of looking that come again: the same poses in the same order under looks of others."""
+"""Ways of looking that come again: the same poses at the same times before the event, under looks of others."""
 
 from __future__ import annotations
 
@@ -62,8 +62,7 @@ def _way(evidence: Evidence) -> bytes | None:
     poses = np.concatenate([evidence.position, evidence.turn], axis=1).astype(np.int64)
     if len(np.unique(poses, axis=0)) < POSES_MIN:
         return None
-    moves = np.any(np.diff(poses, axis=0) != 0, axis=1)
-    return hashlib.sha256(poses[np.concatenate([[True], moves])].tobytes()).digest()
+    return hashlib.sha256(poses.tobytes() + evidence.before_ms.tobytes()).digest()
 
 
 def _sight(revealed: Revealed, evidence: Evidence) -> _Sight:

@@ -52,7 +52,7 @@ class Standing(Record):
 class Standings(Record):
     """Every world that sent events."""
 
-    worlds: tuple[Standing, ...]
+    worlds: Annotated[tuple[Standing, ...], Field(strict=False)]
 
 
 def standings(reader: Reader) -> Standings:
