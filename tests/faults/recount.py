@@ -56,10 +56,14 @@ MARKED = {
     66: "traffic.frozen",
     67: "traffic.perfect",
     68: "traffic.stacked",
+    96: "audit.inflated",
+    97: "audit.mismatch",
+    98: "audit.replayed",
+    99: "audit.unrevealed",
 }
 """Taken and acknowledged, but not paid for."""
 STACKED = 68
-"""Says something of a slot, not of a viewer."""
+"""From here on it says something of a slot or a world, not of a viewer."""
 ENOUGH = 8
 """Views of one viewer before they are called valid."""
 RULES = "openslot-traffic 1"
@@ -125,13 +129,27 @@ def events(database: sqlite3.Connection) -> Iterator[Event]:
     """Yield every stored event in the order in which they came."""
     secrets = dict(database.execute("SELECT key_id, secret FROM ticket_keys"))
     rows = database.execute("SELECT id, world, at_ms, tickets, columns, verdicts FROM batches ORDER BY rowid")
-    for batch, world, came_ms, tickets, columns, verdicts in rows:
+    audited = against(database)
+    for batch, world, came_ms, tickets, columns, judged in rows:
+        verdicts = bytearray(judged)
+        for place in audited.get((world, batch), {}):
+            verdicts[place] = audited[world, batch][place]
         known = [ticket(token, secrets) for token in msgpack.unpackb(tickets)]
         for event, verdict in zip(unpacked(msgpack.unpackb(columns)), verdicts, strict=True):
             kind, profile, viewer, at_ms = (event[name] for name in ("kind", "profile", "viewer", "at_ms"))
             head = (batch, world, came_ms, known[event["ticket"]], verdict)
             times = tuple(event[name] for name in TIMES.values())
             yield Event(*head, kind, profile, viewer, at_ms, times, event["why"])
+
+
+def against(database: sqlite3.Connection) -> dict[tuple[str, bytes], dict[int, int]]:
+    """Return what audits found against events, by world and batch: a mark of the event, given later."""
+    found: dict[tuple[str, bytes], dict[int, int]] = {}
+    marks = {name: mark for mark, name in MARKED.items()}
+    for world, batch, event, state in database.execute("SELECT world, batch, event, state FROM verdicts"):
+        if state in marks:
+            found.setdefault((world, batch), {})[event] = marks[state]
+    return found
 
 
 def unpacked(columns: dict[str, bytes]) -> Iterator[dict[str, Any]]:
@@ -217,7 +235,7 @@ def traffic(database: sqlite3.Connection, by: str) -> Iterator[tuple[Where, str,
         if event.kind != VIEWABLE:
             continue
         who = (event.world, event.ticket.session if event.ticket else "", event.viewer)
-        if event.verdict in MARKED and event.verdict != STACKED:
+        if event.verdict in MARKED and event.verdict < STACKED:
             suspects.add(who)
         if event.profile and by != "profile":
             continue

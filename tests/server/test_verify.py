@@ -10,7 +10,7 @@ import pytest
 
 from openslot_server.impressions.ledger import GENESIS, chain
 from openslot_server.impressions.verify import Books, verify
-from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Row
+from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Row, VerdictRow
 from openslot_spec.errors import Code, OpenSlotError
 from tests.server.market import Market, MemoryStore
 
@@ -79,7 +79,7 @@ def broken_at(rows: Rows, head: HeadRow | None, **tables: list[Any]) -> str:
 
 def test_an_honest_ledger_holds_and_decisions_and_batches_stand_under_it(rows: Rows, head: HeadRow) -> None:
     books = read(rows, head)
-    assert books.counts == {DecisionRow: 5, BatchRow: 4}
+    assert books.counts == {DecisionRow: 5, BatchRow: 4, VerdictRow: 0}
     assert sum(books.ledger.balances.values()) == 0
     assert books.ledger.balances["payable plaza north li-1 USD"] == 8 * 1_800
     assert books.advertisers == {"li-1": "aurora"}

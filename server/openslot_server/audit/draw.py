@@ -17,13 +17,14 @@ from openslot_server.storage.store import AuditRow, BatchRow
 from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import OpenSlotError
 from openslot_spec.evidence import commitments
-from openslot_spec.exposures import EVIDENCE, ExposureColumns
+from openslot_spec.exposures import EVIDENCE, OWN, ExposureColumns
 from openslot_spec.tickets import Ticket, redeem
 
 __all__ = ["Drawer", "committed_events"]
 
 SPAN = 2**32
 DRAW_BYTES = 4
+COUNTED = frozenset({Verdict.VALID, Verdict.FREE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Drawer:
         tokens: list[bytes] = msgpack.unpackb(row.tickets)
         columns = ExposureColumns.unpack(packed, tickets=len(tokens))
         committed = commitments(packed[EVIDENCE], columns.kind)
-        counted = [event for event in committed if row.verdicts[event] in (Verdict.VALID, Verdict.FREE)]
+        counted = [event for event in committed if row.verdicts[event] in COUNTED and columns.profile[event] == OWN]
         drawn = np.frombuffer(self.entropy(DRAW_BYTES * len(counted)), "<u4") < self.share_ppm * SPAN // 1_000_000
         chosen = {event: committed[event] for event, taken in zip(counted, drawn.tolist(), strict=True) if taken}
         return [*self._cases(row, columns, tokens, chosen, now_ms)]
