@@ -18,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.outlines import on_screen
-from openslot_view.polygons import following
+from openslot_view.polygons import following, signed_area
 
-__all__ = ["Areas", "summed", "union_areas"]
+__all__ = ["Areas", "needles", "summed", "union_areas"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 GROWTH = 1e-11
+THIN = 1e-3
+"""Area over the square of the longest edge below which a polygon is a needle, whose tips growing moves far."""
 _CHUNK = 1 << 20  # edge–polygon tests at once: bounds the memory
 
 
@@ -48,6 +50,7 @@ class _Shapes:
     low: Floats
     high: Floats
     growth: Floats
+    thin: NDArray[np.bool_]
     start: Ints
     size: Ints
 
@@ -89,6 +92,17 @@ def union_areas(group: Ints, points: Floats, counts: Ints, exposed: NDArray[np.b
     return Areas(chart / 2, np.abs(seen) / 8)
 
 
+def needles(points: Floats, counts: Ints) -> NDArray[np.bool_]:
+    """Return (m,): the polygons that growing makes much longer than it makes them wide.
+
+    Their edges are to be `exposed` even where a neighbour goes on, for growing moves them against it.
+    """
+    after = np.take_along_axis(points, following(counts, points.shape[1])[..., None], axis=1)
+    real = np.arange(points.shape[1]) < counts[:, None]
+    squared = np.where(real, np.sum((after - points) ** 2, axis=2), 0.0)
+    return np.asarray(signed_area(points, counts) < THIN * squared.max(axis=1, initial=0.0))
+
+
 def summed(index: Ints, values: Floats, size: int) -> Floats:
     """Return (size,): the sum of `values` at each index."""
     return np.bincount(index, values, size).astype(np.float64, copy=False)
@@ -109,7 +123,7 @@ def _shapes(group: Ints, points: Floats, counts: Ints, unions: int) -> _Shapes:
     rank = np.arange(len(group)) - start[group]
     low = np.where(real[..., None], points, np.inf).min(axis=1, initial=np.inf)
     high = np.where(real[..., None], points, -np.inf).max(axis=1, initial=-np.inf)
-    return _Shapes(points, counts, group, lines, low, high, rank * GROWTH, start, size)
+    return _Shapes(points, counts, group, lines, low, high, rank * GROWTH, needles(points, counts), start, size)
 
 
 def _edges(shapes: _Shapes, exposed: NDArray[np.bool_]) -> _Edges:
@@ -152,8 +166,24 @@ def _covered(shapes: _Shapes, edges: _Edges) -> tuple[Ints, Floats, Floats]:
         enter[rows] = np.where((first < 0) & (last > 0), np.maximum(enter[rows], cut), enter[rows])
         leave[rows] = np.where((first > 0) & (last < 0), np.minimum(leave[rows], cut), leave[rows])
         leave[rows[(first <= 0) & (last <= 0)]] = -1.0
+    thin = np.nonzero(shapes.thin[other] & (leave > enter))[0]
+    least, most = _reach(shapes, other[thin], begin[thin], end[thin])
+    enter[thin], leave[thin] = np.maximum(enter[thin], least), np.minimum(leave[thin], most)
     inside = leave > enter
     return edge[inside], enter[inside], leave[inside]
+
+
+def _reach(shapes: _Shapes, other: Ints, begin: Floats, end: Floats) -> tuple[Floats, Floats]:
+    """Return between which parameters of the edges the polygons `other` lie, not grown.
+
+    Growing moves the tip of a needle by the growth over the sine of its angle; edges along the needle must not be
+    covered beyond it.
+    """
+    step = end - begin
+    along = np.einsum("nkd,nd->nk", shapes.points[other] - begin[:, None], step)
+    along /= np.maximum(np.einsum("nd,nd->n", step, step), 1e-300)[:, None]
+    real = np.arange(along.shape[1]) < shapes.counts[other][:, None]
+    return np.where(real, along, np.inf).min(axis=1), np.where(real, along, -np.inf).max(axis=1)
 
 
 def _gaps(count: int, edge: Ints, low: Floats, high: Floats) -> tuple[Ints, Floats, Floats]:

@@ -108,6 +108,27 @@ def test_copies_that_almost_coincide_change_almost_nothing(seed: int, shift: flo
     same(this.measured("numpy"), copied.measured(backend), 3e-5)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(seed=seeds, width=st.sampled_from([1e-12, 1e-10, 1e-9, 1e-8, 1e-7]))
+@settings(max_examples=30)
+def test_needles_along_edges_change_almost_nothing(seed: int, width: float, backend: str) -> None:
+    this = scene(seed, things=12)
+    rng = np.random.default_rng(seed)
+    corners = this.vertices[this.triangles]
+    # along a part of an edge or all of it, as a face is that is seen almost edge-on
+    share = np.clip(rng.uniform(-0.5, 1.5, (len(corners), 2, 1)), 0, 1)
+    ends = share * corners[:, 1:2] + (1 - share) * corners[:, :1]
+    tips = ends.mean(axis=1, keepdims=True) + rng.normal(0, width, (len(corners), 1, 3))
+    needles = np.concatenate([ends, tips], axis=1).reshape(-1, 3)
+    more = replace(
+        this,
+        vertices=np.concatenate([this.vertices, needles]),
+        triangles=np.concatenate([this.triangles, np.arange(len(needles)).reshape(-1, 3) + len(this.vertices)]),
+    )
+    # twelve needles of some 1e-7 m times a few metres, on boards of a square metre and more, and near the eye
+    same(this.measured("numpy"), more.measured(backend), 5e-5)
+
+
 @given(seeds)
 @settings(max_examples=10)
 def test_the_order_of_viewers_is_the_order_of_answers(seed: int) -> None:

@@ -17,7 +17,7 @@ from openslot_view.shadows import Candidates, Shadows, candidates, throw
 from openslot_view.spans import span_areas
 from openslot_view.surfaces import Surfaces
 from openslot_view.triangles import TriangleSet
-from openslot_view.union import Areas, union_areas
+from openslot_view.union import Areas, needles, union_areas
 
 __all__ = ["PlainBackend", "in_the_way"]
 
@@ -131,7 +131,9 @@ def _exposed(shadows: Shadows, triangles: TriangleSet) -> NDArray[np.bool_]:
     found = np.minimum(np.searchsorted(ranked, wanted), max(len(ranked) - 1, 0))
     inner = np.zeros((len(key), 4), np.bool_)
     if len(key):
+        thin = needles(shadows.points, shadows.counts)
         same = shadows.flipped[order[found]] == shadows.flipped[:, None]
+        same &= ~(thin[order[found]] | thin[:, None])
         inner[:, :3] = (neighbour >= 0) & (ranked[found] == wanted) & same
     real = np.arange(shadows.points.shape[1]) < shadows.counts[:, None]
     return np.asarray(real & ~np.take_along_axis(inner, np.clip(shadows.edges, 0, 3), axis=1))

@@ -109,13 +109,9 @@ def _covered(i: int, edge: Edge, cells: int, loose: int, room: Record) -> int:
 @inlined
 def _stretch(j: int, i: int, edge: Edge, count: int, room: Record) -> int:
     """Append the stretch of shadow i's `edge` inside shadow j, both grown; return the new count, −1 if it is all."""
+    if j == i or _apart(edge, room.box[j]):
+        return count
     ax, ay, bx, by, nx, ny, own = edge
-    box = room.box[j]
-    slack = 1e-6
-    if j == i or box[0] > max(ax, bx) + slack or box[1] < min(ax, bx) - slack:
-        return count
-    if box[2] > max(ay, by) + slack or box[3] < min(ay, by) - slack:
-        return count
     enter, leave = 0.0, 1.0
     for k in range(room.start[j], room.start[j + 1]):
         line = room.table[k]
@@ -123,17 +119,39 @@ def _stretch(j: int, i: int, edge: Edge, count: int, room: Record) -> int:
         first = line[2] * ax + line[3] * ay + grown
         last = line[2] * bx + line[3] * by + grown
         if first <= 0:
-            if last <= 0:
-                return count
-            enter = max(enter, first / (first - last))
+            enter = max(enter, first / (first - last)) if last > 0 else 1.0
         elif last < 0:
             leave = min(leave, first / (first - last))
         if leave <= enter:
             return count
+    if room.thin[j]:
+        enter, leave = _within_reach(j, edge, enter, leave, room)
     if enter <= 0 and leave >= 1:
         return _NONE
     room.interval[count, 0], room.interval[count, 1] = enter, leave
-    return count + 1
+    return count + 1 if leave > enter else count
+
+
+@inlined
+def _apart(edge: Edge, box: Floats) -> bool:
+    """Return whether the edge's box is farther from `box` than growing moves either."""
+    ax, ay, bx, by, _, _, _ = edge
+    slack = 1e-6
+    if box[0] > max(ax, bx) + slack or box[1] < min(ax, bx) - slack:
+        return True
+    return bool(box[2] > max(ay, by) + slack or box[3] < min(ay, by) - slack)
+
+
+@inlined
+def _within_reach(j: int, edge: Edge, enter: float, leave: float, room: Record) -> tuple[float, float]:
+    """Return the stretch without what lies beyond the ends of needle j, which growing has moved."""
+    dx, dy = edge[2] - edge[0], edge[3] - edge[1]
+    scale = 1.0 / max(dx * dx + dy * dy, 1e-300)
+    least, most = np.inf, -np.inf
+    for k in range(room.start[j], room.start[j + 1]):
+        along = ((room.table[k, 0] - edge[0]) * dx + (room.table[k, 1] - edge[1]) * dy) * scale
+        least, most = min(least, along), max(most, along)
+    return max(enter, least), min(leave, most)
 
 
 @kernel
@@ -173,7 +191,10 @@ def _contains(outer: int, inner: int, room: Record) -> bool:
 
 @kernel
 def _mark_exposed(shadows: int, room: Record) -> None:
-    """Clear `exposed` of edges behind which a neighbour of the same orientation goes on: they are inside the union."""
+    """Clear `exposed` of edges behind which a neighbour of the same orientation goes on: they are inside the union.
+
+    Not where either is a needle, for growing moves its edges against the other's.
+    """
     size = 16
     while size < 2 * shadows:
         size *= 2
@@ -183,7 +204,8 @@ def _mark_exposed(shadows: int, room: Record) -> None:
             room.exposed[e] = True
             if room.source[e] < 3:
                 other = _find(room.neighbour[i, room.source[e]], size, room)
-                room.exposed[e] = other < 0 or room.flipped[other] != room.flipped[i]
+                alike = other >= 0 and room.flipped[other] == room.flipped[i]
+                room.exposed[e] = not alike or room.thin[i] or room.thin[other]
 
 
 @kernel

@@ -10,6 +10,7 @@ from openslot_view.backends.compiled.kernel import CAPACITY, Mesh, Record, inlin
 from openslot_view.backends.compiled.mask import full, paint
 from openslot_view.backends.compiled.rows import row_area
 from openslot_view.backends.compiled.shadow import project, shadow
+from openslot_view.union import THIN
 
 __all__ = ["HIDDEN", "OPEN", "OVERFLOW", "collect", "meets", "planes_of", "total"]
 
@@ -190,16 +191,20 @@ def _keep(work: Floats, count: int, shadow: int, room: Record) -> bool:
 
 @inlined
 def _lines(begin: int, end: int, shadow: int, room: Record) -> None:
-    """Write the inward lines of the edges begin … end and the shadow's box."""
+    """Write the inward lines of the edges begin … end, the shadow's box, and whether it is a needle."""
     left = low = np.inf
     right = high = -np.inf
+    longest = 0.0
     for i in range(begin, end):
         j = i + 1 if i + 1 < end else begin
         x, y = room.table[i, 0], room.table[i, 1]
         dx, dy = room.table[j, 0] - x, room.table[j, 1] - y
-        scale = 1.0 / max(np.sqrt(dx * dx + dy * dy), 1e-15)
+        squared = dx * dx + dy * dy
+        longest = max(longest, squared)
+        scale = 1.0 / max(np.sqrt(squared), 1e-15)
         room.table[i, 2], room.table[i, 3] = -dy * scale, dx * scale
         room.table[i, 4] = (dy * x - dx * y) * scale
         left, right, low, high = min(left, x), max(right, x), min(low, y), max(high, y)
     room.box[shadow, 0], room.box[shadow, 1] = left, right
     room.box[shadow, 2], room.box[shadow, 3] = low, high
+    room.thin[shadow] = room.area[shadow] < THIN * longest

@@ -182,6 +182,7 @@ ROOM = np.dtype(
         ("neighbour", np.int64, (CAPACITY, 3)),
         ("flipped", np.int8, (CAPACITY,)),
         ("alive", np.int8, (CAPACITY,)),
+        ("thin", np.int8, (CAPACITY,)),
         ("hashed", np.int32, (4 * CAPACITY,)),
         ("cell", np.int64, (16 * 16 + 1,)),
         ("member", np.int32, (16 * CAPACITY,)),
