@@ -4,6 +4,7 @@ from openslot_gltf.document import Document
 from openslot_gltf.embed import embed
 from openslot_gltf.geometry import SceneGeometry, scene_geometry, triangles_around
 from openslot_gltf.limits import SCENE, TIERS, Limits
+from openslot_gltf.parts import Mode, ScenePart, scene_parts
 from openslot_gltf.read import Verdict, check, read_document
 from openslot_gltf.rules import Finding, Rule
 from openslot_gltf.slots import SceneSlot, SceneSlots, add_slot, scene_slots
@@ -15,8 +16,10 @@ __all__ = [
     "Document",
     "Finding",
     "Limits",
+    "Mode",
     "Rule",
     "SceneGeometry",
+    "ScenePart",
     "SceneSlot",
     "SceneSlots",
     "Verdict",
@@ -25,6 +28,7 @@ __all__ = [
     "embed",
     "read_document",
     "scene_geometry",
+    "scene_parts",
     "scene_slots",
     "triangles_around",
     "write_glb",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements
+from openslot_gltf.alpha import see_through
 from openslot_gltf.document import Document, Json
 from openslot_gltf.skinning import blended, joint_influences, world_from_mesh_by_joint
 from openslot_gltf.transforms import Matrix, rotation_matrices, rotation_matrix, world_matrices
@@ -28,7 +29,7 @@ class SceneGeometry:
         vertices: (n, 3) float64, world metres.
         triangles: (m, 3) int32, rows of `vertices`.
         one_sided: (m,) bool; the back of such a triangle does not hide (material not `doubleSided`).
-        blend: (m,) bool; the material is see-through (`alphaMode` BLEND).
+        blend: (m,) bool; the material is see-through (`alphaMode` BLEND, or transmits half of the light).
         owner: (m,) int32, the node that draws the triangle.
         names: the name of every node, empty where it has none.
     """
@@ -80,17 +81,29 @@ def _node_parts(document: Document, elements: Elements, index: int, worlds: dict
             continue
         positions = rest_positions(primitive, elements, default_weights(node, mesh))
         material = document.array("materials")[primitive["material"]] if "material" in primitive else {}
-        looks = not material.get("doubleSided", False), material.get("alphaMode") == "BLEND"
+        looks = not material.get("doubleSided", False), see_through(material)
         if "skin" in node:
-            matrices = world_from_mesh_by_joint(document, elements, node["skin"], worlds)
-            placed = blended(matrices, *joint_influences(primitive, elements), positions)
-            mirrored = bool(2 * np.count_nonzero(np.linalg.det(matrices[:, :3, :3]) < 0) > len(matrices))
-            yield _Part(placed, triangles[:, ::-1] if mirrored else triangles, *looks, index)
+            yield _Part(*skinned(document, elements, node, worlds, (primitive, positions, triangles)), *looks, index)
             continue
         for world_from_mesh in instances(node, elements, worlds[index]):
             mirrored = bool(np.linalg.det(world_from_mesh[:3, :3]) < 0)
             placed = positions @ world_from_mesh[:3, :3].T + world_from_mesh[:3, 3]
             yield _Part(placed, triangles[:, ::-1] if mirrored else triangles, *looks, index)
+
+
+def skinned(
+    document: Document,
+    elements: Elements,
+    node: Json,
+    worlds: dict[int, Matrix],
+    rest: tuple[Json, NDArray[np.float64], NDArray[np.int64]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return world positions and triangles of a node's primitive, `rest` being it, its positions and its triangles."""
+    primitive, positions, triangles = rest
+    matrices = world_from_mesh_by_joint(document, elements, node["skin"], worlds)
+    placed = blended(matrices, *joint_influences(primitive, elements), positions)
+    mirrored = bool(2 * np.count_nonzero(np.linalg.det(matrices[:, :3, :3]) < 0) > len(matrices))
+    return placed, triangles[:, ::-1] if mirrored else triangles
 
 
 def default_weights(node: Json, mesh: Json) -> list[float]:

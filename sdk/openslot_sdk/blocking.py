@@ -11,7 +11,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from numpy.typing import ArrayLike
 
 from openslot_sdk import world
 from openslot_sdk.ads import Ad
@@ -21,6 +23,9 @@ from openslot_sdk.settings import Settings
 from openslot_sdk.stats import Stats
 from openslot_spec.slots import Slot
 from openslot_view.cameras import Camera
+
+if TYPE_CHECKING:
+    from openslot_gltf import Mode
 
 __all__ = ["World"]
 
@@ -85,13 +90,29 @@ class World:
         """Return what hangs in a slot; name the viewer where each sees something else."""
         return self._there(lambda: self._world.ad(slot, viewer))
 
-    def load(self, scene: str | Path | bytes) -> tuple[Slot, ...]:
+    def load(self, scene: str | Path | bytes, hides: Mapping[str, Mode] | None = None) -> tuple[Slot, ...]:
         """Take the slots of a glTF scene and what stands round them, ask for ads, and return the slots."""
-        return self._wait(self._world.load(scene))
+        return self._wait(self._world.load(scene, hides))
 
     def add(self, slots: Sequence[Slot], occluders: Triangles | None = None) -> tuple[Slot, ...]:
         """Take slots, and what stands round them, from an engine; as `load`."""
         return self._wait(self._world.add(slots, occluders))
+
+    def put(self, name: str, thing: Triangles, place: ArrayLike) -> None:
+        """Let a thing stand there from the next tick on, instead of the one of this name."""
+        self._there(lambda: self._world.put(name, thing, place))
+
+    def put_person(self, name: str, position: ArrayLike, *, height: float = 1.8, radius: float = 0.28) -> None:
+        """Let somebody stand on `position`, an upright capsule."""
+        self._there(lambda: self._world.put_person(name, position, height=height, radius=radius))
+
+    def move(self, name: str, place: ArrayLike) -> None:
+        """Let a thing or a person stand elsewhere."""
+        self._there(lambda: self._world.move(name, place))
+
+    def remove(self, name: str) -> None:
+        """Take a thing or a person away, if it is there."""
+        self._there(lambda: self._world.remove(name))
 
     def tick(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
         """Return what the viewers see now; call it at each frame, or at least four times a second."""

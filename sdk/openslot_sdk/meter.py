@@ -146,17 +146,20 @@ class Meter:
         self._refused: dict[str, OpenSlotError] = {}
         self._motion = Motion(motion_rules(), speed_max_mps)
 
-    def add_slots(self, slots: Sequence[Slot], owners: Sequence[int]) -> None:
-        """Take slots to measure; `owners` are the occluders' ids of their own meshes, −1 for none.
-
-        Raises:
-            OpenSlotError: `SLOT_DUPLICATE`, or `PROFILE_UNKNOWN` for a profile nobody knows; nothing is taken then.
-        """
+    def check_slots(self, slots: Sequence[Slot]) -> None:
+        """Raise `SLOT_DUPLICATE`, or `PROFILE_UNKNOWN` for a profile nobody knows, if these may not be added."""
         ids = Counter([*self._places, *(slot.id for slot in slots)])
         for slot in slots:
             if ids[slot.id] > 1:
                 raise OpenSlotError(Code.SLOT_DUPLICATE, slot.id)
             profile(slot.profile)
+
+    def add_slots(self, slots: Sequence[Slot], owners: Sequence[int]) -> None:
+        """Take slots to measure; `owners` are the occluders' ids of their own meshes, −1 for none.
+
+        Raises what `check_slots` raises; nothing is taken then.
+        """
+        self.check_slots(slots)
         for name in dict.fromkeys(slot.profile for slot in slots):
             chosen = [index for index, slot in enumerate(slots) if slot.profile == name]
             self._add(name, [slots[index] for index in chosen], [owners[index] for index in chosen])

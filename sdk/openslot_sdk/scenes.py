@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from openslot_sdk.ads import Ad
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Slot
+from openslot_view.instances import Instances
 from openslot_view.occluders import Occluders
+from openslot_view.scenery import occluders_of
+from openslot_view.triangles import TriangleSet, triangle_set
 
 if TYPE_CHECKING:
     import trimesh
 
-    from openslot_gltf import Document
+    from openslot_gltf import Document, Mode
 
 __all__ = ["Scene", "Triangles", "with_ads"]
 
@@ -45,66 +48,44 @@ class Triangles:
         mesh = scene.to_mesh() if hasattr(scene, "to_mesh") else scene
         return cls.of(mesh.vertices, mesh.faces)
 
-    @classmethod
-    def join(cls, parts: Sequence[Triangles]) -> Triangles:
-        """Return all parts as one."""
-        shifts = np.cumsum([0] + [len(part.vertices) for part in parts])
-        return cls(
-            np.concatenate([part.vertices for part in parts]),
-            np.concatenate([part.triangles + shift for part, shift in zip(parts, shifts[:-1], strict=True)]),
-            np.concatenate([part.one_sided for part in parts]),
-            np.concatenate([part.owner for part in parts]),
-        )
+    def mesh(self) -> TriangleSet:
+        """Return them as one set of the core's; raises `GEOMETRY_INVALID`."""
+        return triangle_set(self.vertices, self.triangles, one_sided=self.one_sided, owner=self.owner)
 
     def occluders(self) -> Occluders:
-        """Return them in their tree; raises `GEOMETRY_INVALID`."""
-        return Occluders.build(self.vertices, self.triangles, one_sided=self.one_sided, owner=self.owner)
+        """Return what they hide; raises `GEOMETRY_INVALID`."""
+        return Occluders.of(self.mesh(), Instances.none())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A scene that was read. `owners` are its slots' own meshes among the triangles."""
+    """A scene that was read. `owners` are its slots' own meshes among the occluders."""
 
     document: Document | None
     slots: tuple[Slot, ...]
     owners: tuple[int, ...]
-    triangles: Triangles
+    occluders: Occluders
 
     @classmethod
     def of(cls, slots: Sequence[Slot], triangles: Triangles | None) -> Scene:
-        """Return a scene that an engine describes."""
-        nothing = np.zeros((0, 3))
-        return cls(None, tuple(slots), (-1,) * len(slots), triangles or Triangles.of(nothing, nothing))
+        """Return a scene that an engine describes; raises `GEOMETRY_INVALID`."""
+        return cls(None, tuple(slots), (-1,) * len(slots), triangles.occluders() if triangles else Occluders.none())
 
     @classmethod
-    def read(cls, source: str | Path | bytes) -> Scene:
-        """Return the scene in a file, or in the bytes of one.
+    def read(cls, source: str | Path | bytes, modes: Mapping[str, Mode] | None = None) -> Scene:
+        """Return the scene in a file, or in the bytes of one; `modes` as `openslot_gltf.scene_parts`.
 
         Raises:
-            OpenSlotError: `FILE_NOT_FOUND`, `GLTF_NOT_READ`, `GLTF_REFUSED`, `SCENE_WITHOUT_SLOTS`, or what is wrong
-                with the first slot that is not one.
+            OpenSlotError: `FILE_NOT_FOUND`, `GLTF_NOT_READ`, `GLTF_REFUSED`, `SCENE_WITHOUT_SLOTS`, `GEOMETRY_INVALID`,
+                or what is wrong with the first slot that is not one.
         """
-        from openslot_gltf import read_document, scene_geometry, scene_slots
+        from openslot_gltf import read_document, scene_parts, scene_slots
 
         document = read_document(source if isinstance(source, bytes) else _bytes(source))
         found = scene_slots(document).require()
-        geometry = scene_geometry(document)
-        solid = ~geometry.blend
-        triangles = Triangles(
-            geometry.vertices,
-            geometry.triangles[solid].astype(np.int64),
-            geometry.one_sided[solid],
-            geometry.owner[solid].astype(np.int64),
-        )
-        return cls(document, tuple(each.slot for each in found), tuple(each.node for each in found), triangles)
-
-    def after(self, others: Sequence[Scene]) -> Scene:
-        """Return the scene with owners that none of `others` has."""
-        base = 1 + max((int(other.triangles.owner.max(initial=-1)) for other in others), default=-1)
-        base = max([base, *(1 + owner for other in others for owner in other.owners)])
-        shifted = np.where(self.triangles.owner < 0, -1, self.triangles.owner + base)
-        owners = tuple(-1 if owner < 0 else owner + base for owner in self.owners)
-        return replace(self, owners=owners, triangles=replace(self.triangles, owner=shifted))
+        names = [str(node.get("name", "")) for node in document.array("nodes")]
+        occluders = occluders_of(scene_parts(document, modes), names)
+        return cls(document, tuple(each.slot for each in found), tuple(each.node for each in found), occluders)
 
 
 def with_ads(scene: Scene, ads: Sequence[Ad]) -> bytes:

@@ -12,7 +12,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from numpy.typing import ArrayLike
 
 from openslot_sdk.ads import Ad, Change
 from openslot_sdk.batches import batches, events_per_batch
@@ -26,6 +28,7 @@ from openslot_sdk.placing import Placing
 from openslot_sdk.scenes import Scene, Triangles, with_ads
 from openslot_sdk.settings import Settings
 from openslot_sdk.spool import Spool
+from openslot_sdk.stage import Stage
 from openslot_sdk.stats import EventStats, SlotStats, Stats
 from openslot_sdk.turns import Budget
 from openslot_sdk.warm import warm_up
@@ -35,7 +38,9 @@ from openslot_spec.limits import Limits
 from openslot_spec.messages import Welcome
 from openslot_spec.slots import Slot
 from openslot_view.cameras import Camera
-from openslot_view.occluders import Occluders
+
+if TYPE_CHECKING:
+    from openslot_gltf import Mode
 
 __all__ = ["Show", "World"]
 
@@ -94,6 +99,7 @@ class World:
         self._tasks: list[asyncio.Task[None]] = []
         self._loading = asyncio.Lock()
         self._scenes: list[Scene] = []
+        self._stage = Stage()
         self._ads: dict[tuple[str, str | None], Ad] = {}
         self._refused: frozenset[str] = frozenset()
         self._refusal_raised = False
@@ -138,18 +144,41 @@ class World:
         """Return what hangs in a slot; name the viewer where each sees something else."""
         return self._ads.get((slot, viewer))
 
-    async def load(self, scene: str | Path | bytes) -> tuple[Slot, ...]:
+    async def load(self, scene: str | Path | bytes, hides: Mapping[str, Mode] | None = None) -> tuple[Slot, ...]:
         """Take the slots of a glTF scene and what stands round them, ask for ads, and return the slots.
+
+        `hides` says of nodes, by name, how they and all below them hide: "opaque", "ignore" or "cutout" (by the alpha
+        of their texture). Without it the scene says, by its extras and its materials.
 
         Raises:
             OpenSlotError: `FILE_NOT_FOUND`, `GLTF_NOT_READ`, `GLTF_REFUSED`, `SCENE_WITHOUT_SLOTS`, `SLOT_DUPLICATE` or
-                another fault of a slot; nothing is taken then.
+                another fault of a slot, `GEOMETRY_INVALID`; nothing is taken then.
         """
-        return await self._take(await self._settings.outside.aside(partial(Scene.read, scene)))
+        return await self._take(await self._settings.outside.aside(partial(Scene.read, scene, hides)))
 
     async def add(self, slots: Sequence[Slot], occluders: Triangles | None = None) -> tuple[Slot, ...]:
         """Take slots, and what stands round them, from an engine; as `load`."""
-        return await self._take(Scene.of(slots, occluders))
+        return await self._take(await self._settings.outside.aside(partial(Scene.of, slots, occluders)))
+
+    def put(self, name: str, thing: Triangles, place: ArrayLike) -> None:
+        """Let a thing stand there from the next tick on, instead of the one of this name.
+
+        `place` is a position or a 4×4 from the thing's own metres to the world's. Its tree is built once, here; what
+        else stands there is not touched, also when it moves. Raises `GEOMETRY_INVALID`.
+        """
+        self._stage.put(name, thing.mesh(), place)
+
+    def put_person(self, name: str, position: ArrayLike, *, height: float = 1.8, radius: float = 0.28) -> None:
+        """Let somebody stand on `position`, an upright capsule; as `put`."""
+        self._stage.put_person(name, position, height, radius)
+
+    def move(self, name: str, place: ArrayLike) -> None:
+        """Let a thing or a person stand elsewhere; raises `GEOMETRY_INVALID`, also for one that is not there."""
+        self._stage.move(name, place)
+
+    def remove(self, name: str) -> None:
+        """Take a thing or a person away, if it is there."""
+        self._stage.remove(name)
 
     def tick(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
         """Return what the viewers see now; call it at each frame, or at least four times a second.
@@ -184,6 +213,7 @@ class World:
     def measure(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
         """Return what the viewers see now: the last third."""
         looks = {name: view if isinstance(view, Look) else Look(view) for name, view in viewers.items()}
+        self._meter.set_occluders(self._stage.occluders)
         seen = self._meter.tick(self._clock.now_ms(), looks, moving)
         for name in seen.refused.keys() - self._refused:
             self._settings.on_problem(seen.refused[name])
@@ -245,11 +275,8 @@ class World:
     async def _take(self, scene: Scene) -> tuple[Slot, ...]:
         self._raise_refusal()
         async with self._loading:
-            scene = scene.after(self._scenes)
-            stands = Triangles.join([each.triangles for each in (*self._scenes, scene)])
-            occluders: Occluders = await self._settings.outside.aside(stands.occluders)
-            self._meter.add_slots(scene.slots, scene.owners)
-            self._meter.set_occluders(occluders)
+            self._meter.check_slots(scene.slots)
+            self._meter.add_slots(scene.slots, self._stage.add_scene(scene.occluders, scene.owners))
             self._scenes.append(scene)
         self._placing.add(scene.slots)
         if self._link.ready:

@@ -11,6 +11,7 @@ from openslot_view.gates import Gates
 from openslot_view.heat import HeatMaps
 from openslot_view.instances import Shapes
 from openslot_view.occluders import Occluders
+from openslot_view.scenery import occluders_of
 from openslot_view.surfaces import Surfaces
 from openslot_view.visibility import Visibility, measure
 
@@ -35,5 +36,6 @@ __all__ = [
     "frame",
     "hiders",
     "measure",
+    "occluders_of",
     "warm_up",
 ]

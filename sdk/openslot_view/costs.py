@@ -60,7 +60,9 @@ def costs(
     if not len(suspects):
         return ()
     copies = _copies(surfaces, slot, suspects)
-    again = measure(visits.cameras(rows), copies, _without(occluders, own), gates=gates, backend=backend)
+    # a copy's owner is the suspect it does without, so the slot's own mesh is taken away instead
+    stands = occluders if own < 0 else occluders.without(own)
+    again = measure(visits.cameras(rows), copies, stands, gates=gates, backend=backend)
     viewer, copy = np.indices((len(rows), len(suspects)), np.int64).reshape(2, -1)
     freed = Samples.of(again, copies, (viewer, copy))
     before = expose(visits, seen, profile)
@@ -90,19 +92,6 @@ def _copies(surfaces: Surfaces, slot: int, owners: Ints) -> Surfaces:
         np.arange(count + 1) * number,
         np.repeat(surfaces.two_sided[slot], count),
         owners,
-    )
-
-
-def _without(occluders: Occluders, own: int) -> Occluders:
-    """Return the occluders without the slot's own mesh, because its place as owner is taken by a suspect."""
-    triangles = occluders.static
-    kept = triangles.owner != own
-    if own < 0 or kept.all():
-        return occluders
-    corners = triangles.corners[kept]
-    indices = np.arange(3 * len(corners)).reshape(-1, 3)
-    return Occluders.build(
-        corners.reshape(-1, 3), indices, one_sided=triangles.one_sided[kept], owner=triangles.owner[kept]
     )
 
 

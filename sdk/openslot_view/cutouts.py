@@ -35,7 +35,9 @@ class Cutout:
     source: Ints
 
 
-def cut_out(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, opaque: ArrayLike) -> Cutout:
+def cut_out(
+    vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, opaque: ArrayLike, *, max_pieces: int = MAX_PIECES
+) -> Cutout:
     """Return the opaque part of a mesh.
 
     Args:
@@ -43,9 +45,10 @@ def cut_out(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, opaque: Ar
         triangles: (m, 3) indices.
         uv: (n, 2) texture coordinates as in glTF: (0, 0) is the texture's upper left corner; beyond 0 … 1 it repeats.
         opaque: (rows, columns) True where alpha is at least the material's cutoff.
+        max_pieces: how many are too many.
 
     Raises `GEOMETRY_INVALID`: coordinates that are not finite, arrays that do not agree, an index out of range, or more
-    than `MAX_PIECES` pieces.
+    than `max_pieces` pieces (then `where` is `opaque`).
     """
     points, chart = np.asarray(vertices, np.float64), np.asarray(uv, np.float64)
     if points.shape[1:] != (3,) or chart.shape != (len(points), 2) or np.ndim(opaque) != 2:
@@ -54,7 +57,7 @@ def cut_out(vertices: ArrayLike, triangles: ArrayLike, uv: ArrayLike, opaque: Ar
     corners = np.concatenate([points, chart], axis=1)[triangle_indices(triangles, len(points))]
     if not np.abs(corners).max(initial=0) <= 1e9:
         raise OpenSlotError(Code.GEOMETRY_INVALID, "not finite", where="uv")
-    source, boxes = _overlaps(corners, opaque_rectangles(opaque))
+    source, boxes = _overlaps(corners, opaque_rectangles(opaque), max_pieces)
     pieces = Polygons(corners[source], np.zeros((len(source), 3), np.int64), np.full(len(source), 3))
     for column, side, sign in ((_U, 0, 1), (_V, 1, 1), (_U, 2, -1), (_V, 3, -1)):
         pieces = clip(pieces, sign * (pieces.values[..., column] - boxes[:, side, None]), 0)
@@ -78,12 +81,12 @@ def opaque_rectangles(opaque: ArrayLike) -> Floats:
     return np.reshape(found, (-1, 4)) / (columns, rows, columns, rows)
 
 
-def _overlaps(corners: Floats, rectangles: Floats) -> tuple[Ints, Floats]:
+def _overlaps(corners: Floats, rectangles: Floats, max_pieces: int) -> tuple[Ints, Floats]:
     """Return each triangle with each rectangle, in each repetition, whose boxes overlap."""
     low, high = corners[..., _U:].min(axis=1), corners[..., _U:].max(axis=1)
     tiles = np.floor(high).astype(np.int64) - np.floor(low).astype(np.int64) + 1
-    if tiles.prod(axis=1).sum() * max(len(rectangles), 1) > 50 * MAX_PIECES:
-        raise OpenSlotError(Code.GEOMETRY_INVALID, f"above {MAX_PIECES} pieces", where="opaque")
+    if tiles.prod(axis=1).sum() * max(len(rectangles), 1) > 50 * max_pieces:
+        raise OpenSlotError(Code.GEOMETRY_INVALID, f"above {max_pieces} pieces", where="opaque")
     source, boxes = [np.zeros(0, np.int64)], [np.zeros((0, 4))]
     for index in range(len(corners)):
         first = np.floor(low[index])
@@ -93,8 +96,8 @@ def _overlaps(corners: Floats, rectangles: Floats) -> tuple[Ints, Floats]:
         source.append(np.full(int(meets.sum()), index))
         boxes.append(there[meets])
     joined = np.concatenate(source)
-    if len(joined) > MAX_PIECES:
-        raise OpenSlotError(Code.GEOMETRY_INVALID, f"above {MAX_PIECES} pieces", where="opaque")
+    if len(joined) > max_pieces:
+        raise OpenSlotError(Code.GEOMETRY_INVALID, f"above {max_pieces} pieces", where="opaque")
     return joined, np.concatenate(boxes)
 
 

@@ -80,27 +80,15 @@ class Instances:
     @cached_property
     def flattened(self) -> TriangleSet:
         """Return all triangles in the world, for who cannot walk placements."""
-        parts = [self._placed(index) for index in range(len(self))]
-        offsets = np.cumsum([0] + [len(part) for part in parts])
-        neighbours = [
-            np.where(part.neighbour >= 0, part.neighbour + offset, -1)
-            for part, offset in zip(parts, offsets[:-1], strict=True)
-        ]
-        return TriangleSet(
-            np.concatenate([part.corners for part in parts]),
-            np.concatenate([part.normal for part in parts]),
-            np.concatenate(neighbours),
-            np.concatenate([part.one_sided for part in parts]),
-            np.concatenate([part.owner for part in parts]),
+        placements = zip(self.shape, self.world_from_shape, self.owner.tolist(), strict=True)
+        return TriangleSet.join(
+            [self.shapes.meshes[shape].placed(matrix, owner) for shape, matrix, owner in placements]
         )
 
-    def _placed(self, index: int) -> TriangleSet:
-        mesh, matrix = self.shapes.meshes[self.shape[index]], self.world_from_shape[index]
-        corners, neighbour = mesh.corners @ matrix[:3, :3].T + matrix[:3, 3], mesh.neighbour
-        if np.linalg.det(matrix[:3, :3]) < 0:
-            corners, neighbour = corners[:, [0, 2, 1]], neighbour[:, [2, 1, 0]]
-        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        return TriangleSet(corners, normal, neighbour, mesh.one_sided, np.full(len(mesh), self.owner[index]))
+    def without(self, owner: int) -> Instances:
+        """Return the placements but those of `owner`."""
+        kept = self.owner != owner
+        return Instances(self.shapes, self.shape[kept], self.world_from_shape[kept], self.owner[kept])
 
 
 def _refuse(bad: NDArray[np.bool_], where: str, detail: str) -> None:

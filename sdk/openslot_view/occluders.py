@@ -54,11 +54,14 @@ class Occluders:
         Triangles without area are left out. Raises `GEOMETRY_INVALID`: not finite, an index out of range, lengths that
         do not agree.
         """
+        return cls.of(triangle_set(vertices, triangles, one_sided=one_sided, owner=owner), Instances.none(), names)
+
+    @classmethod
+    def of(cls, static: TriangleSet, instances: Instances, names: Mapping[int, str] | Sequence[str] = ()) -> Self:
+        """Return occluders of a static set and placements, with nothing that moves."""
         table = dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
         nothing = triangle_set(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
-        return cls(
-            triangle_set(vertices, triangles, one_sided=one_sided, owner=owner), nothing, Instances.none(), table
-        )
+        return cls(static, nothing, instances, table)
 
     def with_dynamic(
         self,
@@ -88,6 +91,14 @@ class Occluders:
         """
         instances = Instances.of(shapes, shape, world_from_shape, owner)
         return replace(self, instances=instances, names={**self.names, **(names or {})})
+
+    def without(self, owner: int) -> Occluders:
+        """Return these occluders but what belongs to `owner`; sets that hold nothing of it are shared."""
+        static, dynamic = (
+            each if (each.owner != owner).all() else each.take(each.owner != owner)
+            for each in (self.static, self.dynamic)
+        )
+        return replace(self, static=static, dynamic=dynamic, instances=self.instances.without(owner))
 
     @property
     def sets(self) -> tuple[TriangleSet, ...]:

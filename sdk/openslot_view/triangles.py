@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +34,39 @@ class TriangleSet:
     neighbour: Ints
     one_sided: NDArray[np.bool_]
     owner: Ints
+
+    @classmethod
+    def join(cls, parts: Sequence[TriangleSet]) -> TriangleSet:
+        """Return the triangles of all `parts`, in their order."""
+        offsets = np.cumsum([0] + [len(part) for part in parts])
+        none = triangle_set(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
+        shifted = [
+            replace(part, neighbour=np.where(part.neighbour >= 0, part.neighbour + offset, -1))
+            for part, offset in zip(parts, offsets[:-1], strict=True)
+        ]
+        return cls(
+            *(np.concatenate([getattr(part, each.name) for part in (none, *shifted)]) for each in fields(TriangleSet))
+        )
+
+    def placed(self, world_from_set: Floats, owner: int) -> TriangleSet:
+        """Return the triangles where a 4×4 puts them, with an `owner` of their own, or theirs where it is −1.
+
+        A mirroring placement keeps the front its front. What it flattens to nothing is left out.
+        """
+        corners, neighbour = self.corners @ world_from_set[:3, :3].T + world_from_set[:3, 3], self.neighbour
+        if np.linalg.det(world_from_set[:3, :3]) < 0:
+            corners, neighbour = corners[:, [0, 2, 1]], neighbour[:, [2, 1, 0]]
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        owners = self.owner if owner < 0 else np.full(len(self), owner)
+        placed = TriangleSet(corners, normal, neighbour, self.one_sided, owners)
+        real = np.any(normal != 0, axis=1)
+        return placed if real.all() else placed.take(real)
+
+    def take(self, kept: NDArray[np.bool_]) -> TriangleSet:
+        """Return the triangles that are `kept` (m,)."""
+        rank = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)  # −1 reads the last
+        rows = {each.name: getattr(self, each.name)[kept] for each in fields(TriangleSet)}
+        return TriangleSet(**{**rows, "neighbour": rank[rows["neighbour"]]})
 
     def __len__(self) -> int:
         return len(self.corners)

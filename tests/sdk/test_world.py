@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -379,6 +380,34 @@ def test_slots_may_come_from_an_engine_with_what_hides_them(stage: Stage) -> Non
         return world
 
     assert simulate(story()).stats.slots["east"].why_not == {"obstructed": 1}
+
+
+def test_people_and_things_hide_ads_while_they_stand_there(stage: Stage) -> None:
+    async def story() -> list[float]:
+        door = openslot.Triangles.of([(-9, -9, 1), (9, -9, 1), (0, 99, 1)], [(0, 1, 2)])
+        async with stage.world() as world:
+            await world.load(board_scene("east"))
+
+            def seen() -> float:
+                return world.tick({"you": LOOKING})["you"]["east"].visible_fraction
+
+            found = [seen()]
+            changes: list[Callable[[], None]] = [
+                lambda: world.put_person("ann", (0, 0.8, 1)),
+                lambda: world.move("ann", (9, 0, 1)),
+                lambda: world.put("door", door, np.eye(4)),
+                lambda: world.remove("door"),
+            ]
+            for change in changes:
+                change()
+                await asyncio.sleep(0.1)
+                found.append(seen())
+        return found
+
+    whole, behind_ann, beside_her, shut, open_again = simulate(story())
+    assert whole == beside_her == open_again == 1.0
+    assert 0.3 < behind_ann < 0.95
+    assert shut < 0.05
 
 
 def test_the_scene_comes_back_with_its_ads_in_it(stage: Stage) -> None:

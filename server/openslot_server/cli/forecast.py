@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from openslot_gltf import Document, SceneGeometry, SceneSlot, add_slot, scene_geometry, scene_slots
+from openslot_gltf import (
+    Document,
+    Mode,
+    SceneGeometry,
+    SceneSlot,
+    add_slot,
+    scene_geometry,
+    scene_parts,
+    scene_slots,
+)
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import WhyNot
 from openslot_spec.paths import MAX_TOTAL_MS, Paths
 from openslot_spec.profiles import profile
 from openslot_spec.slots import SlotTerms
-from openslot_view import Camera, Occluders, Surfaces
+from openslot_view import Camera, Occluders, Surfaces, occluders_of
 from openslot_view.costs import Cost, costs
 from openslot_view.plan import Forecast, Interval
 from openslot_view.plan import plan as forecast
 from openslot_view.spots import Size, Spots, standing_spots, wall_spots
 from openslot_view.suggest import best_spots
+from openslot_view.triangles import TriangleSet
 from openslot_view.visits import Visits
 from openslot_view.walkers import Sight, crowd
 from openslot_view.walkways import floor_of, free_paths
@@ -45,21 +55,17 @@ class Scene:
     occluders: Occluders
 
     @classmethod
-    def of(cls, document: Document) -> Scene:
-        """Return the scene in a document; raises what is wrong with the first slot that is not one."""
+    def of(cls, document: Document, modes: Mapping[str, Mode]) -> Scene:
+        """Return the scene in a document, its nodes hiding as `modes` say by name, else as they say themselves.
+
+        Raises what is wrong with the first slot that is not one, or with the modes.
+        """
         found = scene_slots(document)
         for problem in found.problems:
             raise problem
-        geometry = scene_geometry(document)
-        solid = ~geometry.blend
-        occluders = Occluders.build(
-            geometry.vertices,
-            geometry.triangles[solid],
-            one_sided=geometry.one_sided[solid],
-            owner=geometry.owner[solid],
-            names=[name or f"node {index}" for index, name in enumerate(geometry.names)],
-        )
-        return cls(document, found.slots, geometry, occluders)
+        names = [str(node.get("name", "")) or f"node {index}" for index, node in enumerate(document.array("nodes"))]
+        occluders = occluders_of(scene_parts(document, modes), names)
+        return cls(document, found.slots, scene_geometry(document), occluders)
 
     def with_boards(self, spots: Spots, profile_name: str) -> Scene:
         """Return the scene with a slot at each of the spots, called suggested-1 and so on."""
@@ -111,7 +117,7 @@ def suggested(
     if not len(scene.geometry.triangles):
         return Spots.join([], size)
     visits = people.walk(scene, rules.sample_ms, say)
-    triangles = scene.occluders.static
+    triangles = TriangleSet.join(scene.occluders.sets)
     corners = scene.geometry.vertices[scene.geometry.triangles]
     places = [wall_spots(triangles, size), standing_spots(triangles, floor_of(corners, HEAD_M), visits.eye, size)]
     say(f"{sum(map(len, places))} places for a board are tried")

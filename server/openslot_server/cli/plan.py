@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,6 +16,7 @@ from openslot_spec.paths import Paths
 if TYPE_CHECKING:  # the command line starts without numpy
     from rich.table import Table
 
+    from openslot_gltf import Mode
     from openslot_view.spots import Size, Spots
 
 __all__ = ["plan"]
@@ -38,6 +39,10 @@ def plan(
     seed: Annotated[int, typer.Option(min=0, help="Another seed invents other visitors.")] = 0,
     suggest: Annotated[int, typer.Option(min=0, max=20, help="Suggest so many places for a board.")] = 0,
     size: Annotated[str, typer.Option(help="w,h of that board in metres.")] = "2,1",
+    hides: Annotated[
+        list[str] | None,
+        typer.Option("--hides", metavar="NODE=MODE", help="How a node hides: opaque, ignore, cutout."),
+    ] = None,
     backend: Annotated[str, typer.Option(help="auto, numpy or numba.")] = "auto",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -50,7 +55,7 @@ def plan(
     from openslot_gltf import read_document
     from openslot_server.cli.forecast import Crowd, Scene, forecasts, suggested
 
-    stage = Scene.of(read_document(read(scene)))
+    stage = Scene.of(read_document(read(scene)), _modes(hides or []))
     if not (stage.slots or suggest):
         raise OpenSlotError(Code.SCENE_WITHOUT_SLOTS, "or let --suggest say where one would earn most")
     people, used = Crowd(written, walkers or VISITORS, seconds, seed), _ready(backend)
@@ -67,6 +72,15 @@ def plan(
         print_json(answer)
     else:
         _show(answer)
+
+
+def _modes(words: list[str]) -> dict[str, Mode]:
+    """Return the modes by node; what they are is checked where the scene is read."""
+    pairs = [word.rpartition("=") for word in words]
+    for word, (name, _, _) in zip(words, pairs, strict=True):
+        if not name:
+            raise OpenSlotError(Code.ARGUMENT_INVALID, f"{word!r:.80} is not NODE=MODE", where="--hides")
+    return {name: cast("Mode", mode) for name, _, mode in pairs}
 
 
 def _size(text: str) -> Size:
