@@ -85,6 +85,7 @@ class Code(StrEnum):
     PORT_IN_USE = "run.port_in_use"
     SERVER_AWAY = "run.server_away"
     STORAGE_FAILED = "run.storage_failed"
+    STORAGE_DAMAGED = "run.storage_damaged"
     CONFIG_INVALID = "run.config_invalid"
     FILE_NOT_FOUND = "run.file_not_found"
     FILE_INVALID = "run.file_invalid"
@@ -154,6 +155,7 @@ SENTENCES: dict[Code, str] = {
     Code.SPOOL_DAMAGED: "The spool's end could not be read; whole batches before it are kept.",
     Code.PORT_IN_USE: "The port is taken; choose another with --port, or 0 for any.",
     Code.SERVER_AWAY: "The server does not answer; check the address. A world's events wait in its spool.",
+    Code.STORAGE_DAMAGED: "What is stored is not what was written; restore a copy. The error names the table or file.",
     Code.STORAGE_FAILED: "The store cannot be opened or written; what was not acknowledged was not done.",
     Code.CONFIG_INVALID: "The configuration is not valid; the error names the setting.",
     Code.FILE_NOT_FOUND: "The file does not exist or cannot be read.",
@@ -163,7 +165,7 @@ SENTENCES: dict[Code, str] = {
 }
 
 
-ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED})
+ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED, Code.STORAGE_DAMAGED})
 UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.FILE_INVALID, Code.GLTF_NOT_READ, Code.MALFORMED, Code.PATHS_INVALID})
 UNUSABLE = frozenset({Code.CONFIG_INVALID, Code.ARGUMENT_INVALID, Code.PROFILE_UNKNOWN})
 

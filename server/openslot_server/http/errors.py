@@ -35,6 +35,7 @@ STATUS: Mapping[Code, int] = {
     Code.INTERNAL: 500,
     Code.CREATIVE_HASH_MISMATCH: 500,
     Code.LEDGER_BROKEN: 500,
+    Code.STORAGE_DAMAGED: 500,
     Code.STORAGE_FAILED: 503,
     Code.SHUTTING_DOWN: 503,
 }

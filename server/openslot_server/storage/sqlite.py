@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from openslot_server.storage.store import ROWS, LatestRow, Reader, Row, SomeRow
+from openslot_server.storage.store import ROWS, LatestRow, Reader, Row, SomeRow, row_digest
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["SqliteStore", "exclusive", "reading"]
@@ -31,6 +31,9 @@ GROUP_MAX = 16_384
 AT_ONCE = (32, 8, 1)
 """Rows in one statement: each statement waits for the interpreter's lock, which a busy server holds."""
 BUSY_S = 5.0
+SUM = "sum"
+"""The column with which rows that stand under no chain are kept: the first bytes of their digest."""
+SUM_BYTES = 8
 
 Values = tuple[Any, ...]
 
@@ -47,8 +50,8 @@ class SqliteStore:
     """A `Store` in one file; `connection` lets tests script a disk that fails.
 
     Raises:
-        OpenSlotError: `FILE_INVALID` if it is not a database, `STORAGE_FAILED` if it is of a newer version or cannot be
-            opened.
+        OpenSlotError: `FILE_INVALID` if it is not a database, `STORAGE_DAMAGED` if it is not whole, `STORAGE_FAILED` if
+            it is of a newer version or cannot be opened.
     """
 
     def __init__(self, path: Path, *, connection: type[sqlite3.Connection] = sqlite3.Connection) -> None:
@@ -119,11 +122,25 @@ class _Snapshot:
         self._connection = connection
 
     def load(self, kind: type[SomeRow], after: int = 0) -> Iterator[SomeRow]:
-        """Yield the table's rows in the order in which they were added, without the first `after`."""
-        columns = ", ".join(column.name for column in fields(kind))
-        rows = f"SELECT {columns} FROM {kind.TABLE} WHERE rowid > ? ORDER BY rowid"  # noqa: S608  our own names
+        """Yield the table's rows in the order in which they were added, without the first `after`.
+
+        Raises:
+            OpenSlotError: `STORAGE_DAMAGED` for a row that is not what was written.
+        """
+        if not kind.CHAINED:
+            self._check(kind)
+        rows = f"SELECT {', '.join(COLUMNS[kind])} FROM {kind.TABLE} WHERE rowid > ? ORDER BY rowid"  # noqa: S608  ours
         for values in self._connection.execute(rows, (after,)):
-            yield kind(*values)
+            row = kind(*values[: len(fields(kind))])
+            if VALUES[kind](row) != values:
+                raise OpenSlotError(Code.STORAGE_DAMAGED, f"a row of {kind.TABLE} was altered", where=kind.TABLE)
+            yield row
+
+    def _check(self, kind: type[Row]) -> None:
+        """Look for rows that are gone: they are still in the table's index."""
+        (said,) = self._connection.execute(f"PRAGMA integrity_check({kind.TABLE})").fetchone()
+        if said != "ok":
+            raise OpenSlotError(Code.STORAGE_DAMAGED, str(said), where=kind.TABLE)
 
     def find(self, kind: type[SomeRow], **columns: Any) -> SomeRow | None:
         """Return a row whose columns have these values, or None."""
@@ -173,6 +190,8 @@ def exclusive(path: Path) -> Iterator[None]:
 
 def _refusal(error: sqlite3.Error, path: Path) -> OpenSlotError:
     cause = getattr(error, "sqlite_errorcode", None)  # none where it is ours
+    if cause is not None and cause & 0xFF == sqlite3.SQLITE_CORRUPT:
+        return OpenSlotError(Code.STORAGE_DAMAGED, str(error), where=str(path))
     if cause in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # no such table, no such column
         return OpenSlotError(Code.FILE_INVALID, f"not an OpenSlot database ({error})", where=str(path))
     return OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(path))
@@ -190,6 +209,21 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if number > version:
             script = entry.read_text("utf-8")
             connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+    if version < migrations[-1][0]:
+        _sum_up(connection)
+
+
+def _sum_up(connection: sqlite3.Connection) -> None:
+    """Give every row that stands under no chain its digest."""
+    connection.execute("SAVEPOINT sums")
+    for kind in (kind for kind in ROWS if not kind.CHAINED):
+        table, names = kind.TABLE, ", ".join(column.name for column in fields(kind))
+        if SUM not in (column for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {SUM} BLOB")
+        for number, *values in connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall():  # noqa: S608  ours
+            digest = row_digest(kind(*values))[:SUM_BYTES]
+            connection.execute(f"UPDATE {table} SET {SUM} = ? WHERE rowid = ?", (digest, number))  # noqa: S608  ours
+    connection.execute("RELEASE sums")
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
@@ -227,11 +261,17 @@ def _parts(values: Sequence[Values]) -> Iterator[Sequence[Values]]:
 
 def _statement(kind: type[Row], rows: int) -> str:
     verb = "INSERT OR REPLACE" if issubclass(kind, LatestRow) else "INSERT"
-    marks = ", ".join("?" for _ in fields(kind))
-    return f"{verb} INTO {kind.TABLE} VALUES " + ", ".join([f"({marks})"] * rows)
+    columns = COLUMNS[kind]
+    marks = ", ".join("?" for _ in columns)
+    return f"{verb} INTO {kind.TABLE} ({', '.join(columns)}) VALUES " + ", ".join([f"({marks})"] * rows)
 
 
-VALUES: dict[type[Row], Callable[[Row], Values]] = {
-    kind: attrgetter(*(column.name for column in fields(kind))) for kind in ROWS
-}
+def _values(kind: type[Row]) -> Callable[[Row], Values]:
+    """Return what gives the values of a row's columns."""
+    found: Callable[[Row], Values] = attrgetter(*(column.name for column in fields(kind)))
+    return found if kind.CHAINED else lambda row: (*found(row), row_digest(row)[:SUM_BYTES])
+
+
+COLUMNS = {kind: [*(column.name for column in fields(kind)), *[SUM] * (not kind.CHAINED)] for kind in ROWS}
+VALUES = {kind: _values(kind) for kind in ROWS}
 STATEMENTS = {(kind, rows): _statement(kind, rows) for kind in ROWS for rows in AT_ONCE}

@@ -42,6 +42,8 @@ class Row:
     """One row of the table `TABLE`; its fields are the table's columns, in order."""
 
     TABLE: ClassVar[str]
+    CHAINED: ClassVar[bool] = False
+    """Whether it stands under the ledger's chain; all others are kept with a digest of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class DecisionRow(Row):
     """One `placements.get`, with what became of each slot in `outcomes` (see `demand.decide`)."""
 
     TABLE = "decisions"
+    CHAINED = True
     id: bytes
     world: str
     session: str
@@ -145,6 +148,7 @@ class BatchRow(Row):
     """One `exposures.put`: tickets and columns as they came, and a verdict per event (see `impressions.intake`)."""
 
     TABLE = "batches"
+    CHAINED = True
     id: bytes
     world: str
     at_ms: int
@@ -172,6 +176,7 @@ class LedgerRow(Row):
     """One record of the ledger: canonical JSON, and the chain's hash up to and with it."""
 
     TABLE = "ledger"
+    CHAINED = True
     seq: int
     record: str
     sha256: str
@@ -182,6 +187,7 @@ class HeadRow(LatestRow):
     """Where the ledger ends; `one` is always 1. A cut tail does not agree with it."""
 
     TABLE = "ledger_head"
+    CHAINED = True
     one: int
     seq: int
     sha256: str
