@@ -3,7 +3,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import dedent
@@ -131,6 +133,59 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     with pytest.raises(OpenSlotError) as refused:
         SqliteStore(path)
     assert refused.value.code is Code.FILE_INVALID
+
+
+def damage(path: Path, harm: Callable[[bytearray, int], None]) -> str:
+    """Harm the page of the keys, of which there are two, and return what is said when they are read."""
+    store = SqliteStore(path)
+    store.commit([KeyRow("aa", "world", "plaza", 1), KeyRow("bb", "world", "arcade", 2)]).result(5)
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'keys'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    data = bytearray(path.read_bytes())
+    harm(data, (page - 1) * size)
+    path.write_bytes(data)
+    with pytest.raises(OpenSlotError) as damaged, reading(path) as reader:
+        list(reader.load(KeyRow))
+    assert damaged.value.code is Code.STORAGE_DAMAGED
+    return damaged.value.where
+
+
+def test_a_row_that_was_altered_is_not_read(path: Path) -> None:
+    def alter(data: bytearray, page: int) -> None:
+        data[data.index(b"plaza", page)] ^= 1
+
+    assert damage(path, alter) == "keys"
+
+
+def test_a_row_that_is_gone_is_missed(path: Path) -> None:
+    def lose(data: bytearray, page: int) -> None:
+        assert data[page + 4] == 2
+        data[page + 4] = 1  # the page's count of rows
+
+    assert damage(path, lose) == "keys"
+
+
+@pytest.mark.parametrize("byte", [0x01, 0x80])
+def test_a_harmed_table_of_tables_is_named(path: Path, byte: int) -> None:
+    SqliteStore(path).close()
+    data = bytearray(path.read_bytes())
+    data[data.index(b"CREATE TABLE keys") + 4] ^= byte
+    path.write_bytes(data)
+    with pytest.raises(OpenSlotError) as damaged:
+        SqliteStore(path)
+    assert damaged.value.code is Code.STORAGE_DAMAGED
+
+
+def test_rows_from_before_there_were_digests_get_theirs(path: Path) -> None:
+    folder = resources.files("openslot_server.storage") / "migrations"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript((folder / "0001.sql").read_text("utf-8") + "PRAGMA user_version = 1;")
+        connection.execute("INSERT INTO keys VALUES ('aa', 'world', 'plaza', 1)")
+    store = SqliteStore(path.rename(path.with_name("old.sqlite3")))
+    assert loaded(store, KeyRow) == [KeyRow("aa", "world", "plaza", 1)]
+    store.close()
 
 
 def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:

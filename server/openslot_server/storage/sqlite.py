@@ -66,7 +66,7 @@ class SqliteStore:
                 path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, factory=connection
             )
             _prepare(self._connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _refusal(error, path) from None
         self._writer = threading.Thread(target=self._write_all, name="openslot-store", daemon=True)
         self._writer.start()
@@ -166,7 +166,7 @@ def reading(path: Path) -> Iterator[Reader]:
             connection.execute("BEGIN")
             connection.execute("SELECT * FROM ledger_head").fetchall()  # a read fixes the moment
             yield _Snapshot(connection)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _refusal(error, path) from None
 
 
@@ -188,9 +188,9 @@ def exclusive(path: Path) -> Iterator[None]:
         raise OpenSlotError(Code.STORAGE_FAILED, error.strerror or "cannot be locked", where=str(lock)) from None
 
 
-def _refusal(error: sqlite3.Error, path: Path) -> OpenSlotError:
+def _refusal(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> OpenSlotError:
     cause = getattr(error, "sqlite_errorcode", None)  # none where it is ours
-    if cause is not None and cause & 0xFF == sqlite3.SQLITE_CORRUPT:
+    if isinstance(error, UnicodeDecodeError) or (cause is not None and cause & 0xFF == sqlite3.SQLITE_CORRUPT):
         return OpenSlotError(Code.STORAGE_DAMAGED, str(error), where=str(path))
     if cause in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # no such table, no such column
         return OpenSlotError(Code.FILE_INVALID, f"not an OpenSlot database ({error})", where=str(path))
@@ -209,21 +209,25 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if number > version:
             script = entry.read_text("utf-8")
             connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
-    if version < migrations[-1][0]:
-        _sum_up(connection)
-
-
-def _sum_up(connection: sqlite3.Connection) -> None:
-    """Give every row that stands under no chain its digest."""
-    connection.execute("SAVEPOINT sums")
     for kind in (kind for kind in ROWS if not kind.CHAINED):
-        table, names = kind.TABLE, ", ".join(column.name for column in fields(kind))
-        if SUM not in (column for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")):
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {SUM} BLOB")
-        for number, *values in connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall():  # noqa: S608  ours
-            digest = row_digest(kind(*values))[:SUM_BYTES]
-            connection.execute(f"UPDATE {table} SET {SUM} = ? WHERE rowid = ?", (digest, number))  # noqa: S608  ours
+        if version < migrations[-1][0] or SUM not in _column_names(connection, kind):
+            _sum_up(connection, kind)
+
+
+def _sum_up(connection: sqlite3.Connection, kind: type[Row]) -> None:
+    """Give every row of a table its digest: those that there are were written by an older version."""
+    names = ", ".join(column.name for column in fields(kind))
+    connection.execute("SAVEPOINT sums")
+    if SUM not in _column_names(connection, kind):
+        connection.execute(f"ALTER TABLE {kind.TABLE} ADD COLUMN {SUM} BLOB")
+    for number, *values in connection.execute(f"SELECT rowid, {names} FROM {kind.TABLE}").fetchall():  # noqa: S608  ours
+        digest = row_digest(kind(*values))[:SUM_BYTES]
+        connection.execute(f"UPDATE {kind.TABLE} SET {SUM} = ? WHERE rowid = ?", (digest, number))  # noqa: S608  ours
     connection.execute("RELEASE sums")
+
+
+def _column_names(connection: sqlite3.Connection, kind: type[Row]) -> set[str]:
+    return {name for _, name, *_ in connection.execute(f"PRAGMA table_info({kind.TABLE})")}
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
