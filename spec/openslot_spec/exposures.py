@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ __all__ = [
     "MAX_EVENTS",
     "OWN",
     "VIDEO",
+    "Event",
     "EventKind",
     "ExposureColumns",
     "WhyNot",
@@ -146,6 +147,26 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+class Event(NamedTuple):
+    """One event as plain numbers, one field per column."""
+
+    kind: int
+    profile: int
+    ticket: int
+    viewer: int
+    at_ms: int
+    continuous_ms: int
+    cumulative_ms: int
+    half_continuous_ms: int
+    half_cumulative_ms: int
+    full_continuous_ms: int
+    full_cumulative_ms: int
+    visible_fraction: float
+    coverage: float
+    angle_deg: float
+    why: int
+
+
 DTYPES = {name: np.dtype(code) for name, code in COLUMNS.items()}
 
 
@@ -205,6 +226,10 @@ class ExposureColumns:
             raise OpenSlotError(Code.BATCH_INVALID, f"columns of one length from 1 to {MAX_EVENTS}", where="columns")
         _check_ranges(arrays, tickets)
         return cls(**arrays)
+
+    def events(self) -> list[Event]:
+        """Return the events one by one, which is quicker to go on with where there are few."""
+        return [*map(Event._make, zip(*(getattr(self, name).tolist() for name in COLUMNS), strict=True))]
 
     def pack(self) -> dict[str, bytes]:
         """Return each column as little-endian bytes."""

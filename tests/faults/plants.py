@@ -6,22 +6,23 @@ Each is what to put in the place of what (see `swapped`); none of them crashes o
 from __future__ import annotations
 
 import heapq
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from openslot_sdk.outbox import Outbox
 from openslot_sdk.spool import Spool
 from openslot_server.demand.budgets import Budgets
+from openslot_server.impressions.figures import rules
 from openslot_server.impressions.intake import Intake
 from openslot_server.impressions.invalid import Seen
 from openslot_server.impressions.ledger import Released, Settled
 from openslot_server.impressions.traffic import TrafficRules
-from openslot_server.impressions.verdicts import Verdict, Verdicts, judge
+from openslot_server.impressions.verdicts import Verdict, Verdicts
 from openslot_server.sessions import Seat
 from openslot_server.state import Server
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_spec.exposures import EventKind
+from openslot_spec.exposures import Event, EventKind
 from openslot_spec.messages import ExposuresPut, Message
 from openslot_spec.tickets import Ticket
 
@@ -80,16 +81,22 @@ class OrderlySeen(Seen):
                 verdicts[place] = Verdict.OUT_OF_RANGE
         return verdicts
 
+    def take_few(self, events: Sequence[Event], ticket: Ticket, rules: TrafficRules) -> list[Verdict]:
+        verdicts = super().take_few(events, ticket, rules)
+        for place, event in enumerate(events):
+            rendered = EventKind.RENDERED << 32 | event.viewer
+            if event.kind == EventKind.VIEWABLE and rendered not in self._times_ms:
+                verdicts[place] = Verdict.OUT_OF_RANGE
+        return verdicts
 
-def _count_again(known: dict[int, int], keys: Any, values: Any) -> list[int]:
-    known.update(zip(keys.tolist(), values.tolist(), strict=True))
+
+def _count_again(known: dict[int, int], keys: list[int], values: list[int]) -> list[int]:
+    known.update(zip(keys, values, strict=True))
     return []
 
 
-def _take_expired(*asked: Any) -> Verdicts:
-    verdicts = judge(*asked)
-    verdicts[verdicts == Verdict.TICKET_EXPIRED] = Verdict.VALID
-    return verdicts
+def _forget_expiry(*asked: Any) -> Iterator[tuple[Verdict, Any]]:
+    return (rule for rule in rules(*asked) if rule[0] is not Verdict.TICKET_EXPIRED)
 
 
 def _answer_at_once(server: Server, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
@@ -123,7 +130,7 @@ PLANTS: dict[str, dict[str, object]] = {
     "a batch is taken as new when it comes again": {"openslot_server.rooms.Intake": ForgetfulIntake},
     "a restart forgets what was counted": {"openslot_server.rooms.Intake": FreshIntake},
     "the order of events matters": {"openslot_server.impressions.judge.Seen": OrderlySeen},
-    "an expired ticket is billed": {"openslot_server.impressions.judge.judge": _take_expired},
+    "an expired ticket is billed": {"openslot_server.impressions.figures.rules": _forget_expiry},
     "an answer leaves before its rows are durable": {"openslot_server.state.Server.answer": _answer_at_once},
     "an impression is settled twice": {"openslot_server.demand.budgets.Budgets.settle": _settle_twice},
     "a reservation leaks": {"openslot_server.demand.budgets.Budgets.release_due": _release_all_but_one},

@@ -17,7 +17,7 @@ from openslot_server.impressions.batches import Judged, by_ticket, read_batch
 from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Settled
 from openslot_server.impressions.postings import merge, settled
-from openslot_server.impressions.verdicts import CODES, Verdict, Verdicts, refuse, terms_of
+from openslot_server.impressions.verdicts import CODES, Verdict, Verdicts
 from openslot_server.sessions import Seat
 from openslot_server.storage.store import BatchRow, ConflictRow, Row, row_digest
 from openslot_server.ticket_keys import TicketKeys
@@ -93,9 +93,8 @@ class Intake:
         tickets = self._judge.tickets(tokens, self._keys.usable(now_ms), seat, now_ms)
         if (seat.world, digest) not in self._contents:
             return self._judge.judge(columns, tickets, now_ms)
-        verdicts = terms_of(tickets).verdict[columns.ticket]
-        refuse(verdicts, np.ones(len(columns), np.bool_), Verdict.REPLAYED)
-        return Judged(columns, tickets, verdicts)
+        given = [Verdict.REPLAYED if isinstance(ticket, Ticket) else ticket for ticket in tickets]
+        return Judged(columns, tickets, np.array(given, np.uint8)[columns.ticket])
 
     def _settle_first(self, unjudged: BatchRow, judged: Judged) -> tuple[ExposuresAck, list[Row]]:
         paid = self._settle(judged)

@@ -1,12 +1,13 @@
-"""What cannot have happened: events that contradict themselves, their ticket, their slot or one another.
+"""What cannot have happened: events that contradict one another.
 
-An event by itself is judged from its columns and its ticket's terms; events together per placement, in `Seen`, and per
-viewer and slot, in `Pace`. Whatever is found here is refused and never billed. Batches come in any order, so nothing
-is made of the order in which events arrive.
+They are held together per placement, in `Seen`, and per viewer and slot, in `Pace`. Whatever is found here is refused
+and never billed. Batches come in any order, so nothing is made of the order in which events arrive. A few events are
+taken one by one, more as arrays; both ways have the same end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -14,63 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_server.impressions.traffic import TrafficRules
-from openslot_server.impressions.verdicts import Terms, Verdict, Verdicts, bounds, passes, refuse
-from openslot_spec.exposures import FOLLOWS, HALF, OWN, EventKind, ExposureColumns, WhyNot
+from openslot_server.impressions.verdicts import Verdict, Verdicts, refuse
+from openslot_spec.exposures import FOLLOWS, OWN, Event, EventKind, ExposureColumns
 from openslot_spec.profiles import profile
 from openslot_spec.tickets import Ticket
 
-__all__ = ["NEVER", "Pace", "Seen", "refuse_impossible"]
+__all__ = ["Pace", "Seen"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-NEVER = 2**62
-"""When a slot ends that stands as it was."""
+VALID, RENDERED, VIEWABLE = (int(each) for each in (Verdict.VALID, EventKind.RENDERED, EventKind.VIEWABLE))
 MISSING = -1
 _FOLLOWS = np.zeros((len(EventKind) + 1,) * 2, np.bool_)
 for _kind, _others in FOLLOWS.items():
     _FOLLOWS[_kind, [*_others]] = True
-
-
-def refuse_impossible(
-    verdicts: Verdicts, columns: ExposureColumns, terms: Terms, slot_ended_ms: Ints, skew_ms: int
-) -> None:
-    """Refuse events that cannot be by themselves; `slot_ended_ms` (tickets,) is when each ticket's slot was changed."""
-    ticket = columns.ticket
-    refuse(verdicts, columns.at_ms > slot_ended_ms[ticket] + skew_ms, Verdict.SLOT_STALE)
-    refuse(verdicts, _contradicts_itself(columns, terms), Verdict.ABSURD)
-    ends_ms = np.minimum(columns.at_ms, terms.expires_ms[ticket])
-    longest_ms = ends_ms - terms.issued_ms[ticket] + skew_ms
-    refuse(verdicts, columns.cumulative_ms > longest_ms, Verdict.TOO_LONG)
-
-
-def _contradicts_itself(columns: ExposureColumns, terms: Terms) -> Bools:
-    """Return which events cannot be what they say, each by itself.
-
-    Only an END and a PAUSE have a reason; a view that has time passed its gate, and so do its means; what is reported
-    of a view by another profile than its ticket's is when it became viewable and how it ended.
-    """
-    kind, by, asked = columns.kind, terms.judged_by(columns), bounds()
-    is_end, counted = kind == EventKind.END, columns.why == WhyNot.COUNTED
-    time_ms = np.where(asked.cumulative[by], columns.cumulative_ms, columns.continuous_ms)
-    too_short = is_end & counted & (time_ms < asked.duration_ms[by])
-    reasonless = ~is_end & (kind != EventKind.PAUSE) & ~counted
-    unseen = (columns.cumulative_ms > 0) & ~passes(columns, by)
-    beside = columns.profile != OWN
-    named_twice = beside & (columns.profile == terms.profile[columns.ticket])
-    misplaced = beside & (kind != EventKind.VIEWABLE) & ~is_end
-    return np.asarray(too_short | reasonless | unseen | named_twice | misplaced | _disagrees_on_shares(columns, by))
-
-
-def _disagrees_on_shares(columns: ExposureColumns, by: NDArray[np.uint8]) -> Bools:
-    """Return whose times at half and at all of the surface do not fit those at the profile's own share of it."""
-    share = bounds().visible_fraction_min[by]
-    odd = np.zeros(len(columns), np.bool_)
-    for own, half, full in (
-        (columns.continuous_ms, columns.half_continuous_ms, columns.full_continuous_ms),
-        (columns.cumulative_ms, columns.half_cumulative_ms, columns.full_cumulative_ms),
-    ):
-        odd |= (full > own) | (share <= HALF) & (half > own) | (share >= HALF) & (own > half)
-    return odd
 
 
 class Pace:
@@ -80,12 +38,13 @@ class Pace:
     Within one placement a viewer has one look at the most, so looks are held against those of other placements only.
     """
 
-    __slots__ = ("__weakref__", "_last", "_loose", "_loose_last", "_placement", "_stretches")
+    __slots__ = ("__weakref__", "_last", "_loose", "_loose_last", "_loose_ones", "_placement", "_stretches")
 
     def __init__(self) -> None:
         self._placement = b""
         """That had the last looks; these are loose until another placement has some."""
         self._loose: list[Ints] = []
+        self._loose_ones: list[int] = []
         self._loose_last = -1
         self._stretches: set[int] = set()
         self._last = -1
@@ -105,10 +64,22 @@ class Pace:
             return []
         return [place for place, key in enumerate(wanted) if key in self._stretches]
 
+    def is_too_often(self, placement: bytes, viewer: int, at_ms: int, stretch_ms: int) -> bool:
+        """Take one look and return whether it falls into a stretch in which its viewer had one."""
+        if placement != self._placement:
+            self._settle(placement)
+        stretch = at_ms // stretch_ms
+        key = (stretch & 0x7FFFFFFF) << 32 | viewer
+        self._loose_ones.append(key)
+        self._loose_last = max(self._loose_last, stretch)
+        return stretch <= self._last and key in self._stretches
+
     def _settle(self, placement: bytes) -> None:
         for keys in self._loose:
             self._stretches.update(keys.tolist())
+        self._stretches.update(self._loose_ones)
         self._loose.clear()
+        self._loose_ones.clear()
         self._last, self._placement = self._loose_last, placement
 
 
@@ -134,7 +105,7 @@ class _Claims:
 
     def may_order(self, profile: int, kind: int) -> Bools:
         """Return whose order against that is known: one profile's events, and RENDERED before any."""
-        first = (self.kind == EventKind.RENDERED) | (kind == EventKind.RENDERED)
+        first = (self.kind == RENDERED) | (kind == RENDERED)
         return np.asarray((self.profile == profile) | first)
 
 
@@ -159,15 +130,62 @@ class Seen:
         if ticket.audience == "per_viewer":
             self._viewer = int(claims.viewer[0]) if self._viewer is None else self._viewer
             refuse(verdicts, claims.viewer != self._viewer, Verdict.TICKET_FOREIGN)
-        mine = np.flatnonzero(verdicts == Verdict.VALID)
+        mine = np.flatnonzero(verdicts == VALID)
         keys = claims.what << 32 | claims.viewer
-        verdicts[mine[_insert(self._times_ms, keys[mine], claims.at_ms[mine])]] = Verdict.DUPLICATE
-        fresh = verdicts == Verdict.VALID
+        repeats = _insert(self._times_ms, keys[mine].tolist(), claims.at_ms[mine].tolist())
+        verdicts[mine[repeats]] = Verdict.DUPLICATE
+        fresh = verdicts == VALID
         self._refuse_disorder(claims, verdicts, rules)
         self._refuse_excess(claims, verdicts, ticket, rules)
-        for key in keys[fresh & (verdicts != Verdict.VALID)].tolist():
+        for key in keys[fresh & (verdicts != VALID)].tolist():
             del self._times_ms[key]
         return verdicts
+
+    def take_few(self, events: Sequence[Event], ticket: Ticket, rules: TrafficRules) -> list[Verdict]:
+        """Do as `take` does, event by event."""
+        if ticket.audience == "per_viewer" and self._viewer is None:
+            self._viewer = events[0].viewer
+        mine = [place for place, event in enumerate(events) if self._viewer in (None, event.viewer)]
+        verdicts = [Verdict.TICKET_FOREIGN] * len(events)
+        keys = [_key(events[place]) for place in mine]
+        repeats = _insert(self._times_ms, keys, [events[place].at_ms for place in mine])
+        self._whats.update(_what(event) for event in events)
+        for order, place in enumerate(mine):
+            verdicts[place] = Verdict.DUPLICATE if order in repeats else self._disorder(events[place], rules)
+        for place in mine:
+            if verdicts[place] is Verdict.VALID and _is_look(events[place]):
+                verdicts[place] = self._excess(events[place], ticket, rules)
+        for order, (key, place) in enumerate(zip(keys, mine, strict=True)):
+            if verdicts[place] is not Verdict.VALID and order not in repeats:
+                del self._times_ms[key]
+        return verdicts
+
+    def _disorder(self, event: Event, rules: TrafficRules) -> Verdict:
+        """Return whether an event is refused by the rules of `_refuse_disorder`."""
+        if len(self._whats) == 1:
+            return Verdict.VALID
+        kind, at_ms = event.kind, event.at_ms
+        for what in sorted(self._whats):
+            other = what & 0xFF
+            other_ms = self._times_ms.get(what << 32 | event.viewer)
+            is_ordered = event.profile == what >> 8 or RENDERED in (kind, other)
+            if other_ms is None or not is_ordered or what == _what(event):
+                continue
+            before = _FOLLOWS[kind, other] and at_ms < other_ms - rules.order.slack_ms
+            if before or (_FOLLOWS[other, kind] and at_ms > other_ms + rules.order.slack_ms):
+                return Verdict.BACKWARDS
+            if other == RENDERED and event.cumulative_ms > at_ms - other_ms + rules.length.slack_ms:
+                return Verdict.TOO_LONG
+        return Verdict.VALID
+
+    def _excess(self, look: Event, ticket: Ticket, rules: TrafficRules) -> Verdict:
+        """Return whether a look is refused by the rules of `_refuse_excess`."""
+        if self._viewable >= _crowd(ticket, rules):
+            return Verdict.CROWD
+        if self._pace.is_too_often(ticket.placement, look.viewer, look.at_ms, _stretch_ms(ticket, rules)):
+            return Verdict.TOO_OFTEN
+        self._viewable += 1
+        return Verdict.VALID
 
     def _refuse_disorder(self, claims: _Claims, verdicts: Verdicts, rules: TrafficRules) -> None:
         """Refuse what lies on the wrong side of another event of its view, and what lasted longer than since RENDERED.
@@ -186,18 +204,17 @@ class Seen:
             before = _FOLLOWS[claims.kind[rest], kind] & (at_ms < other_ms - rules.order.slack_ms)
             after = _FOLLOWS[kind, claims.kind[rest]] & (at_ms > other_ms + rules.order.slack_ms)
             _refuse_at(verdicts, rest[known & (before | after)], Verdict.BACKWARDS)
-            if kind == EventKind.RENDERED:
+            if kind == RENDERED:
                 too_long = claims.cumulative_ms[rest] > at_ms - other_ms + rules.length.slack_ms
                 _refuse_at(verdicts, rest[known & too_long], Verdict.TOO_LONG)
 
     def _refuse_excess(self, claims: _Claims, verdicts: Verdicts, ticket: Ticket, rules: TrafficRules) -> None:
-        looks = (claims.kind == EventKind.VIEWABLE) & (claims.profile == OWN)
-        looks = np.flatnonzero((verdicts == Verdict.VALID) & looks)
-        crowd = max(rules.crowd.times * ticket.viewers, rules.crowd.viewers_min)
-        room = crowd - self._viewable
+        looks = (claims.kind == VIEWABLE) & (claims.profile == OWN)
+        looks = np.flatnonzero((verdicts == VALID) & looks)
+        room = _crowd(ticket, rules) - self._viewable
         verdicts[looks[room:]] = Verdict.CROWD
         looks = looks[:room]
-        stretch_ms = max(profile(ticket.profile).duration_ms - rules.rate.slack_ms, 1)
+        stretch_ms = _stretch_ms(ticket, rules)
         too_often = looks[self._pace.too_often(ticket.placement, claims.viewer[looks], claims.at_ms[looks], stretch_ms)]
         verdicts[too_often] = Verdict.TOO_OFTEN
         self._viewable += len(looks) - len(too_often)
@@ -208,15 +225,35 @@ class Seen:
         return np.fromiter(map(self._times_ms.get, keys, repeat(MISSING)), np.int64, len(keys))
 
 
+def _crowd(ticket: Ticket, rules: TrafficRules) -> int:
+    return max(rules.crowd.times * ticket.viewers, rules.crowd.viewers_min)
+
+
+def _stretch_ms(ticket: Ticket, rules: TrafficRules) -> int:
+    return max(profile(ticket.profile).duration_ms - rules.rate.slack_ms, 1)
+
+
+def _what(event: Event) -> int:
+    return event.profile << 8 | event.kind
+
+
+def _key(event: Event) -> int:
+    return _what(event) << 32 | event.viewer
+
+
+def _is_look(event: Event) -> bool:
+    return event.kind == VIEWABLE and event.profile == OWN
+
+
 def _refuse_at(verdicts: Verdicts, places: NDArray[np.intp], verdict: Verdict) -> None:
-    verdicts[places[verdicts[places] == Verdict.VALID]] = verdict
+    verdicts[places[verdicts[places] == VALID]] = verdict
 
 
-def _insert(known: dict[int, int], keys: Ints, values: Ints) -> list[int]:
+def _insert(known: dict[int, int], wanted: list[int], values: list[int]) -> list[int]:
     """Add keys that are not known, and return the places of those that were."""
-    wanted, before = keys.tolist(), len(known)
+    before = len(known)
     if known.keys().isdisjoint(wanted):
-        known.update(zip(wanted, values.tolist(), strict=True))
+        known.update(zip(wanted, values, strict=True))
         if len(known) == before + len(wanted):
             return []
         for key in set(wanted):  # some stand twice: the first is the one that counts
@@ -226,5 +263,5 @@ def _insert(known: dict[int, int], keys: Ints, values: Ints) -> list[int]:
         if key in known:
             repeats.append(place)
         else:
-            known[key] = int(values[place])
+            known[key] = values[place]
     return repeats

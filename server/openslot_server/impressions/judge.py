@@ -1,15 +1,15 @@
 """The judge: a verdict for each event of a batch, from its ticket, its figures and all that was taken before it.
 
-    ticket ─▶ figures (verdicts) ─▶ what cannot be: by itself, then with what was taken (invalid) ─▶ marks, stacks
+    ticket ─▶ figures ─▶ what cannot be with what was taken (invalid) ─▶ marks, stacks
 
 The first rule that is broken names the verdict. What was taken is remembered for as long as its placement is open.
+Few events go this way one by one, more as arrays: an array costs as much as some ten events do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from weakref import WeakValueDictionary
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,25 @@ from numpy.typing import NDArray
 from openslot_server.catalogue import Catalogue
 from openslot_server.demand.budgets import Budgets
 from openslot_server.impressions.batches import Judged, by_ticket
-from openslot_server.impressions.invalid import NEVER, Pace, Seen, refuse_impossible
-from openslot_server.impressions.marks import Marks, looks_of
+from openslot_server.impressions.figures import NEVER, Now, judge, judge_one
+from openslot_server.impressions.invalid import Pace, Seen
+from openslot_server.impressions.marks import Marks, look_of, looks_of
 from openslot_server.impressions.traffic import TrafficRules
-from openslot_server.impressions.verdicts import Terms, Verdict, Verdicts, is_refused, judge, terms_of
+from openslot_server.impressions.verdicts import Verdict, Verdicts, is_refused
 from openslot_server.sessions import Seat
 from openslot_spec.errors import OpenSlotError
-from openslot_spec.exposures import OWN, EventKind, ExposureColumns
-from openslot_spec.tickets import Ticket, redeem
+from openslot_spec.exposures import OWN, Event, EventKind, ExposureColumns
+from openslot_spec.tickets import KEY_ID_BYTES, Ticket, redeem
 
-__all__ = ["Judge"]
+__all__ = ["FEW", "Judge"]
 
 Places = NDArray[np.intp]
 Tickets = tuple[Ticket | Verdict, ...]
+FEW = 8
+"""Events of one batch that are judged one by one."""
+REDEEMED_MAX = 16_384
+"""Tickets that need not be redeemed again; the oldest are forgotten."""
+VALID, VIEWABLE = int(Verdict.VALID), int(EventKind.VIEWABLE)
 
 
 class Judge:
@@ -46,6 +52,8 @@ class Judge:
         self._rules = rules
         self._skew_ms = skew_ms
         self._late_ms = late_ms
+        self._redeemed: dict[bytes, Ticket] = {}
+        """In the order in which they first came."""
         self._placements: dict[str, Seen] = {}
         self._paces: WeakValueDictionary[tuple[str, str, str], Pace] = WeakValueDictionary()
         """By world, session and slot, for as long as a placement there is remembered."""
@@ -53,21 +61,21 @@ class Judge:
 
     def tickets(self, tokens: Sequence[bytes], secrets: Mapping[bytes, bytes], seat: Seat, now_ms: int) -> Tickets:
         """Return each ticket, or why it is refused."""
-        return tuple(self._redeem(token, secrets, seat, now_ms) for token in tokens)
+        return tuple(self._admit(token, secrets, seat, now_ms) for token in tokens)
 
     def judge(self, columns: ExposureColumns, tickets: Tickets, now_ms: int) -> Judged:
         """Return the batch with a verdict for each event, free delivery apart; what is not refused is taken."""
-        terms = terms_of(tickets)
-        judged = Judged(columns, tickets, judge(columns, terms, now_ms, self._skew_ms))
-        refuse_impossible(judged.verdicts, columns, terms, self._slots_ended_ms(tickets), self._skew_ms)
-        for index, events in by_ticket(judged, judged.verdicts == Verdict.VALID):
+        if len(columns) <= FEW:
+            few = self._judge_few(columns.events(), tickets, Now(now_ms, self._skew_ms))
+            return Judged(columns, tickets, np.array(few, np.uint8))
+        ended_ms = [self._slot_ended_ms(ticket) for ticket in tickets]
+        judged = Judged(columns, tickets, judge(columns, tickets, ended_ms, Now(now_ms, self._skew_ms)))
+        for index, events in by_ticket(judged, judged.verdicts == VALID):
             judged.verdicts[events] = self._take(judged, index, events)
-        looks, beside = _looks(judged, judged.verdicts == Verdict.VALID)
-        stacked = self._stacked(tickets)[columns.ticket]
-        marks = self._look(judged, terms, looks, now_ms)
-        judged.verdicts[looks] = np.where((marks == Verdict.VALID) & stacked[looks], Verdict.STACKED, marks)
-        marks = self._look(judged, terms, beside, now_ms, again=True)
-        judged.verdicts[beside] = np.where((marks == Verdict.VALID) & stacked[beside], Verdict.STACKED, marks)
+        stacked = np.array([self._is_stacked(ticket) for ticket in tickets])[columns.ticket]
+        for places, again in zip(_looks(judged, judged.verdicts == VALID), (False, True), strict=True):
+            marks = self._look(judged, places, now_ms, again=again)
+            judged.verdicts[places] = np.where((marks == VALID) & stacked[places], int(Verdict.STACKED), marks)
         return judged
 
     def recall(self, judged: Judged, at_ms: int) -> None:
@@ -77,16 +85,16 @@ class Judge:
         for index, events in by_ticket(judged, taken & is_open[judged.columns.ticket]):
             self._take(judged, index, events)
         looks, _ = _looks(judged, taken)
-        self._look(judged, terms_of(judged.tickets), looks, at_ms)
+        self._look(judged, looks, at_ms, again=False)
 
     def forget(self, placements: Iterable[str]) -> None:
         """Drop placements for which no event is taken any more."""
         for placement in placements:
             self._placements.pop(placement, None)
 
-    def _redeem(self, token: bytes, secrets: Mapping[bytes, bytes], seat: Seat, now_ms: int) -> Ticket | Verdict:
+    def _admit(self, token: bytes, secrets: Mapping[bytes, bytes], seat: Seat, now_ms: int) -> Ticket | Verdict:
         try:
-            ticket = redeem(token, secrets)
+            ticket = self._redeem(token, secrets)
         except OpenSlotError:
             return Verdict.TICKET_INVALID
         if ticket.world != seat.world:
@@ -95,56 +103,118 @@ class Judge:
             return Verdict.TICKET_EXPIRED
         return ticket
 
+    def _redeem(self, token: bytes, secrets: Mapping[bytes, bytes]) -> Ticket:
+        known = self._redeemed.get(token)
+        if known is not None and token[:KEY_ID_BYTES] in secrets:
+            return known
+        ticket = redeem(token, secrets)
+        if len(self._redeemed) >= REDEEMED_MAX:
+            del self._redeemed[next(iter(self._redeemed))]
+        self._redeemed[token] = ticket
+        return ticket
+
     def _is_open(self, ticket: Ticket | Verdict) -> bool:
         return isinstance(ticket, Ticket) and ticket.placement.hex() in self._budgets.placements
 
-    def _slots_ended_ms(self, tickets: Tickets) -> NDArray[np.int64]:
-        ended = [NEVER] * len(tickets)
-        for index, ticket in enumerate(tickets):
-            if isinstance(ticket, Ticket):
-                at_ms = self._catalogue.ended_ms(ticket.world, ticket.slot, ticket.slot_revision)
-                ended[index] = NEVER if at_ms is None else at_ms
-        return np.array(ended, np.int64)
+    def _slot_ended_ms(self, ticket: Ticket | Verdict) -> int:
+        if not isinstance(ticket, Ticket):
+            return NEVER
+        at_ms = self._catalogue.ended_ms(ticket.world, ticket.slot, ticket.slot_revision)
+        return NEVER if at_ms is None else at_ms
 
-    def _take(self, judged: Judged, index: int, events: Places) -> Verdicts:
-        ticket = judged.tickets[index]
-        assert isinstance(ticket, Ticket)  # noqa: S101  a refused ticket has no valid event
-        seen = self._placements.get(ticket.placement.hex())
+    def _is_stacked(self, ticket: Ticket | Verdict) -> bool:
+        """Return whether its slot hangs behind another."""
+        return isinstance(ticket, Ticket) and self._catalogue.boards(ticket.world).is_stacked(ticket.slot)
+
+    def _seen(self, ticket: Ticket) -> Seen:
+        placement = ticket.placement.hex()
+        seen = self._placements.get(placement)
         if seen is None:
             pace = self._paces.setdefault((ticket.world, ticket.session, ticket.slot), Pace())
-            seen = self._placements[ticket.placement.hex()] = Seen(pace)
-        return seen.take(judged.columns, events, ticket, self._rules)
+            seen = self._placements[placement] = Seen(pace)
+        return seen
 
-    def _look(self, judged: Judged, terms: Terms, places: Places, now_ms: int, *, again: bool = False) -> Verdicts:
+    def _take(self, judged: Judged, index: int, events: Places) -> Verdicts:
+        ticket = _redeemed(judged.tickets[index])
+        return self._seen(ticket).take(judged.columns, events, ticket, self._rules)
+
+    def _look(self, judged: Judged, places: Places, now_ms: int, *, again: bool) -> Verdicts:
         """Return the marks of viewable events, session by session; `again` if the same looks were taken already."""
-        marks = np.zeros(len(places), np.uint8)
         if not len(places):
-            return marks
-        sessions = [
-            (ticket.world, ticket.session) if isinstance(ticket, Ticket) else ("", "") for ticket in judged.tickets
-        ]
-        slots = [crc32(ticket.slot.encode()) if isinstance(ticket, Ticket) else 0 for ticket in judged.tickets]
-        looks = looks_of(judged.columns, places, terms, np.array(slots, np.int64), now_ms)
+            return np.zeros(0, np.uint8)
+        looks = looks_of(judged.columns, places, judged.tickets, now_ms)
+        take = self._marks.of if again else self._marks.look
         tickets = judged.columns.ticket[places]
-        for session in dict.fromkeys(sessions):
-            own = np.flatnonzero(np.array([each == session for each in sessions])[tickets])
-            if len(own):
-                take = self._marks.of if again else self._marks.look
-                marks[own] = take(session, looks[own], now_ms)
+        sessions = {index: _session(judged.tickets[index]) for index in np.unique(tickets).tolist()}
+        if len(set(sessions.values())) == 1:
+            return take(next(iter(sessions.values())), looks, now_ms)
+        marks = np.zeros(len(places), np.uint8)
+        for session in dict.fromkeys(sessions.values()):
+            own = np.isin(tickets, [index for index, name in sessions.items() if name == session])
+            marks[own] = take(session, looks[own], now_ms)
         return marks
 
-    def _stacked(self, tickets: Tickets) -> NDArray[np.bool_]:
-        """Return whose slot hangs behind another."""
-        return np.array(
-            [
-                isinstance(ticket, Ticket) and self._catalogue.boards(ticket.world).is_stacked(ticket.slot)
-                for ticket in tickets
-            ]
-        )
+    def _judge_few(self, events: list[Event], tickets: Tickets, now: Now) -> list[Verdict]:
+        """Return a verdict for each event, as `judge` does for many."""
+        asked = [tickets[event.ticket] for event in events]
+        verdicts = [
+            judge_one(event, ticket, self._slot_ended_ms(ticket), now)
+            for event, ticket in zip(events, asked, strict=True)
+        ]
+        for places in _in_groups(events, _valid(verdicts), lambda event: event.ticket):
+            ticket = _redeemed(asked[places[0]])
+            taken = self._seen(ticket).take_few([events[place] for place in places], ticket, self._rules)
+            _give(verdicts, places, taken)
+        for again in (False, True):
+            looks = [place for place in _valid(verdicts) if _is_look(events[place], again=again)]
+            for places in _in_groups(events, looks, lambda event: _session(tickets[event.ticket])):
+                _give(verdicts, places, self._look_few([events[place] for place in places], tickets, now, again=again))
+        return verdicts
+
+    def _look_few(self, events: list[Event], tickets: Tickets, now: Now, *, again: bool) -> list[Verdict]:
+        """Return the verdicts on viewable events of one session."""
+        asked = [_redeemed(tickets[event.ticket]) for event in events]
+        looks = [look_of(event, ticket, now.at_ms) for event, ticket in zip(events, asked, strict=True)]
+        take = self._marks.of if again else self._marks.look
+        marks = take(_session(asked[0]), np.array(looks, np.int64), now.at_ms).tolist()
+        return [
+            Verdict.STACKED if mark == VALID and self._is_stacked(ticket) else Verdict(mark)
+            for mark, ticket in zip(marks, asked, strict=True)
+        ]
+
+
+def _redeemed(ticket: Ticket | Verdict) -> Ticket:
+    assert isinstance(ticket, Ticket)  # noqa: S101  a refused ticket has no valid event
+    return ticket
+
+
+def _session(ticket: Ticket | Verdict) -> tuple[str, str]:
+    return _redeemed(ticket).world, _redeemed(ticket).session
 
 
 def _looks(judged: Judged, chosen: NDArray[np.bool_]) -> tuple[Places, Places]:
     """Return the places of the looks among the chosen events, by their tickets' profiles and by other ones."""
-    viewable = chosen & (judged.columns.kind == EventKind.VIEWABLE)
+    viewable = chosen & (judged.columns.kind == VIEWABLE)
     own = judged.columns.profile == OWN
     return np.flatnonzero(viewable & own), np.flatnonzero(viewable & ~own)
+
+
+def _is_look(event: Event, *, again: bool) -> bool:
+    return event.kind == VIEWABLE and (event.profile != OWN) is again
+
+
+def _valid(verdicts: list[Verdict]) -> list[int]:
+    return [place for place, verdict in enumerate(verdicts) if verdict is Verdict.VALID]
+
+
+def _in_groups(events: list[Event], places: list[int], key: Callable[[Event], Hashable]) -> list[list[int]]:
+    """Return the places by key, in the order of the first ticket of each."""
+    groups: dict[Hashable, list[int]] = {}
+    for place in sorted(places, key=lambda place: events[place].ticket):
+        groups.setdefault(key(events[place]), []).append(place)
+    return [sorted(group) for group in groups.values()]
+
+
+def _give(verdicts: list[Verdict], places: list[int], given: list[Verdict]) -> None:
+    for place, verdict in zip(places, given, strict=True):
+        verdicts[place] = verdict

@@ -10,17 +10,19 @@ Looks are the rows of an array (n, 9) of whole numbers; see `looks_of` for its c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openslot_server.impressions.traffic import Copied, Frozen, Perfect, Periodic, TrafficRules
-from openslot_server.impressions.verdicts import Terms, Verdict, Verdicts
-from openslot_spec.exposures import ExposureColumns
+from openslot_server.impressions.verdicts import Verdict, Verdicts
+from openslot_spec.exposures import Event, ExposureColumns
+from openslot_spec.tickets import Ticket
 
-__all__ = ["Marks", "Still", "is_perfect", "is_periodic", "looks_of", "traces"]
+__all__ = ["Marks", "Still", "is_perfect", "is_periodic", "look_of", "looks_of", "traces"]
 
 Looks = NDArray[np.int64]
 SessionName = tuple[str, str]
@@ -37,25 +39,40 @@ TRACES_MAX = 262_144
 """Traces that are remembered, of all worlds; the oldest are forgotten."""
 
 
-def looks_of(columns: ExposureColumns, events: NDArray[np.intp], terms: Terms, slots: Looks, now_ms: int) -> Looks:
-    """Return viewable events as looks (n, 9); `slots` (tickets,) are numbers that tell slots apart.
+def looks_of(
+    columns: ExposureColumns, events: NDArray[np.intp], tickets: Sequence[Ticket | Verdict], now_ms: int
+) -> Looks:
+    """Return viewable events as looks (n, 9).
 
     Columns: the viewer, when it was heard of and when it was, how long after its placement was issued it began, the
-    placement's life, the slot, and the figures.
+    placement's life, a number that tells the slot from others, and the figures.
     """
-    ticket = columns.ticket[events]
-    at_ms, issued_ms = columns.at_ms[events], terms.issued_ms[ticket]
+    terms = [_terms_of(ticket) if isinstance(ticket, Ticket) else (0, 0, 0) for ticket in tickets]
+    issued_ms, life_ms, slot = np.array(terms, np.int64)[columns.ticket[events]].T
+    at_ms = columns.at_ms[events]
     looks = np.empty((len(events), COLUMNS), np.int64)
     looks[:, VIEWER] = columns.viewer[events]
     looks[:, HEARD] = now_ms
     looks[:, AT] = at_ms
     looks[:, BEGAN] = at_ms - columns.continuous_ms[events] - issued_ms
-    looks[:, LIFE] = terms.expires_ms[ticket] - issued_ms
-    looks[:, SLOT] = slots[ticket]
-    looks[:, FRACTION] = np.rint(columns.visible_fraction[events] * FINE)
-    looks[:, COVERAGE] = np.rint(columns.coverage[events] * FINE)
-    looks[:, ANGLE] = np.rint(columns.angle_deg[events] * FINE_DEG)
+    looks[:, LIFE] = life_ms
+    looks[:, SLOT] = slot
+    looks[:, FRACTION] = np.rint(columns.visible_fraction[events].astype(np.float64) * FINE)
+    looks[:, COVERAGE] = np.rint(columns.coverage[events].astype(np.float64) * FINE)
+    looks[:, ANGLE] = np.rint(columns.angle_deg[events].astype(np.float64) * FINE_DEG)
     return looks
+
+
+def look_of(event: Event, ticket: Ticket, now_ms: int) -> tuple[int, ...]:
+    """Return a viewable event as the row that `looks_of` makes of it."""
+    issued_ms, life_ms, slot = _terms_of(ticket)
+    figures = (round(event.visible_fraction * FINE), round(event.coverage * FINE), round(event.angle_deg * FINE_DEG))
+    began_ms = event.at_ms - event.continuous_ms - issued_ms
+    return event.viewer, now_ms, event.at_ms, began_ms, life_ms, slot, *figures
+
+
+def _terms_of(ticket: Ticket) -> tuple[int, int, int]:
+    return ticket.issued_ms, ticket.expires_ms - ticket.issued_ms, crc32(ticket.slot.encode())
 
 
 @dataclass(slots=True)
@@ -244,4 +261,7 @@ def traces(looks: Looks, rule: Copied) -> list[int]:
 
 
 def _by_time(looks: Looks) -> Looks:
+    at_ms = looks[:, AT]
+    if (at_ms[1:] >= at_ms[:-1]).all():
+        return looks
     return looks[np.argsort(looks[:, AT], kind="stable")]
