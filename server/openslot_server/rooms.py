@@ -11,7 +11,8 @@ from openslot_server.audit.room import Audits
 from openslot_server.catalogue import Catalogue
 from openslot_server.config import MAX_PLACEMENT_MS, Settings
 from openslot_server.demand.budgets import Budgets
-from openslot_server.demand.decide import Decider
+from openslot_server.demand.caps import DAY_MS, Counts
+from openslot_server.demand.decide import Decider, placements_of
 from openslot_server.demand.engine import Engine
 from openslot_server.demand.orders import OrderBook
 from openslot_server.impressions.intake import Intake
@@ -27,6 +28,7 @@ from openslot_server.storage.store import (
     BatchRow,
     CampaignRow,
     CreativeRow,
+    DecisionRow,
     GeometryRow,
     KeyRow,
     LineItemRow,
@@ -102,6 +104,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
             catalogue,
             engine,
             books.budgets,
+            _counted(reader, orders, now_ms),
             books.ledger,
             keys,
             entropy,
@@ -124,7 +127,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
 
 def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     """Release what expired placements still hold, and forget those for which no event is taken any more."""
-    rows: list[Row] = []
+    rows: list[Row] = [*rooms.orders.turn(now_ms)]
     lots = tuple(rooms.budgets.release_due(now_ms))
     if lots:
         postings = merge(posting for lot in lots for posting in _released(rooms.budgets, lot))
@@ -134,6 +137,18 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     rooms.intake.forget(over, oldest_ms)
     rooms.catalogue.forget(oldest_ms)
     return [*rows, *rooms.audits.sweep(now_ms)]
+
+
+def _counted(reader: Reader, orders: OrderBook, now_ms: int) -> Counts:
+    """Return today's placements of the line items that have caps."""
+    counts = Counts()
+    counts.turn(now_ms)
+    caps = {name: line_item.caps for name, line_item in orders.line_items.items() if line_item.caps}
+    for row in reader.load(DecisionRow) if caps else ():
+        if row.at_ms // DAY_MS == now_ms // DAY_MS:
+            for line_item, where in placements_of(row):
+                counts.add(line_item, caps.get(line_item, ()), where)
+    return counts
 
 
 def _released(budgets: Budgets, lot: Released) -> tuple[Posting, ...]:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from openslot_server.audit.examine import Examiner
 from openslot_server.audit.trust import Standings, standings
 from openslot_server.config import Settings
-from openslot_server.demand.model import Campaign, CampaignDraft, Creative, LineItem, LineItemDraft, Status
+from openslot_server.demand.model import JUDGED, Campaign, CampaignDraft, Creative, LineItem, LineItemDraft, Status
 from openslot_server.impressions.ledger import Entry, Kind
 from openslot_server.impressions.postings import funded
 from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, Principal, Role, make_token, new_key
@@ -185,6 +185,8 @@ class Server:
         orders = self.rooms.orders
         before = orders.campaign(campaign)
         principal.require_account("advertiser", before.advertiser)
+        if JUDGED.intersection((before.status, status)):
+            principal.require("operator")
         after = orders.step(before, status)
         await self._commit([orders.keep_campaign(after, self.clock())])
         return after
@@ -208,6 +210,8 @@ class Server:
         orders = self.rooms.orders
         before = orders.line_item(line_item)
         principal.require_account("advertiser", before.advertiser)
+        if JUDGED.intersection((before.status, status)):
+            principal.require("operator")
         after = orders.step(before, status)
         await self._commit([orders.keep_line_item(after, self.clock())])
         return after

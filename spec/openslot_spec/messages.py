@@ -19,7 +19,7 @@ from openslot_spec.ids import Id128
 from openslot_spec.limits import Limits
 from openslot_spec.profiles import ProfileName
 from openslot_spec.records import Id, Record, Sha256, TimeMs
-from openslot_spec.slots import SlotId
+from openslot_spec.slots import SlotId, Tag
 from openslot_spec.tickets import MAX_TICKET_BYTES
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "AuditAck",
     "AuditReveal",
     "Bye",
+    "Context",
     "Envelope",
     "Error",
     "ExposuresAck",
@@ -158,6 +159,22 @@ class NoAd(StrEnum):
     MEDIA_MISMATCH = "media_mismatch"
     CATEGORY_BLOCKED = "category_blocked"
     SLOT_UNKNOWN = "slot_unknown"
+    HELD_BACK = "held_back"
+
+
+class Context(Record):
+    """What a world says of those for whom it asks, coarsely; nothing in it may be about one person.
+
+    For a shared board it is said of the crowd, and left out where the crowd is mixed.
+    """
+
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")] | None = None
+    """BCP 47: a language, or one of a region; `de-AT` is `de` too."""
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
+    """ISO 3166: a country or one of its divisions, nothing finer; `DE-BE` is `DE` too."""
+    device: Literal["desktop", "mobile", "headset", "console", "tv"] | None = None
+    cohorts: Annotated[tuple[Tag, ...], Field(strict=False, max_length=16)] = ()
+    """The world's own groups, only of viewers who consented to be counted in them."""
 
 
 class PlacementsGet(Message):
@@ -171,6 +188,7 @@ class PlacementsGet(Message):
     slots: Annotated[tuple[SlotId, ...], Field(strict=False, min_length=1, max_length=256)]
     viewers: Annotated[int, Field(ge=1, le=10_000)] = 1
     viewer: Viewer | None = None
+    context: Context | None = None
 
 
 class Placement(Record):

@@ -12,15 +12,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from openslot_spec.profiles import AlsoProfiles, ProfileName
-from openslot_spec.records import Money, Quaternion, Record, Vec3
+from openslot_spec.records import Id, Money, Quaternion, Record, Vec3
 
-__all__ = ["EXTENSION", "Accepts", "Pose", "Slot", "SlotTerms"]
+__all__ = ["EXTENSION", "About", "Accepts", "BuyerFloor", "Buyers", "Category", "Deal", "Pose", "Slot", "SlotTerms"]
 
 EXTENSION = "OPENSLOT_ad_slot"
 """The glTF extension's name; it stands on a node and holds `SlotTerms`."""
 
 SlotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Category = Annotated[str, Field(max_length=16)]
 Side = Annotated[float, Field(ge=1e-3, le=1e4)]
 MediaType = Literal["model/gltf-binary", "image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"]
 
@@ -43,6 +44,47 @@ class Pose(Record):
     def _unit(self) -> Self:
         if abs(math.hypot(*self.rotation) - 1.0) > 1e-3:
             raise ValueError("rotation is not a unit quaternion (x, y, z, w)")
+        return self
+
+
+class About(Record):
+    """What stands around a slot, so that advertisers can choose by context instead of by viewer."""
+
+    kind: Tag | None = None
+    """What the slot is in its world, such as `billboard`, `poster`, `screen` or `shopfront`."""
+    categories: Annotated[tuple[Category, ...], Field(strict=False, max_length=16)] = ()
+    """IAB content taxonomy ids of the surroundings."""
+    keywords: Annotated[tuple[Tag, ...], Field(strict=False, max_length=32)] = ()
+
+
+class BuyerFloor(Record):
+    """What one advertiser must pay at least, whatever the slot's floor is."""
+
+    advertiser: Id
+    floor_cpm: Money
+
+
+class Deal(Record):
+    """A private agreement: line items that name it compete here, from a floor of its own."""
+
+    id: Id
+    floor_cpm: Money
+
+
+class Buyers(Record):
+    """Who may buy a slot, and from what price."""
+
+    allowed: Annotated[tuple[Id, ...], Field(strict=False, max_length=256)] = ()
+    """If there are any, these advertisers alone."""
+    blocked: Annotated[tuple[Id, ...], Field(strict=False, max_length=256)] = ()
+    floors: Annotated[tuple[BuyerFloor, ...], Field(strict=False, max_length=64)] = ()
+    deals: Annotated[tuple[Deal, ...], Field(strict=False, max_length=64)] = ()
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        named = [one.advertiser for one in self.floors], [deal.id for deal in self.deals]
+        if any(len(set(names)) != len(names) for names in named):
+            raise ValueError("a floor or a deal stands twice")
         return self
 
 
@@ -71,11 +113,11 @@ class SlotTerms(Record):
     """When a view counts: the name of a viewability profile."""
     also_profiles: AlsoProfiles = ()
     """More profiles by which its views are judged and reported, and not billed."""
-    categories_blocked: Annotated[
-        tuple[Annotated[str, Field(max_length=16)], ...], Field(strict=False, max_length=64)
-    ] = ()
+    categories_blocked: Annotated[tuple[Category, ...], Field(strict=False, max_length=64)] = ()
     """IAB content taxonomy ids that may not stand here."""
     tags: Annotated[tuple[Tag, ...], Field(strict=False, max_length=16)] = ()
+    about: About | None = None
+    buyers: Buyers | None = None
 
 
 class Slot(SlotTerms):

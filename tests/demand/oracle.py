@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from openslot_server.demand.dayparts import Daypart
 from openslot_server.demand.draws import mix, seed_of
 from openslot_server.demand.engine import Auction, Question
 from openslot_server.demand.model import Creative, LineItem, Offer
-from openslot_spec.messages import NoAd
-from openslot_spec.slots import Slot
+from openslot_spec.messages import Context, NoAd
+from openslot_spec.slots import About, Buyers, Slot
 
 REACHED = (
     NoAd.NO_DEMAND,
@@ -39,20 +42,22 @@ class Oracle:
         if asked:
             return asked[0].id, self._price(question, asked[0], asked[1:])
         if eligible:
-            return NoAd.BUDGET_EXHAUSTED
+            return NoAd.HELD_BACK
         reasons = [verdict for verdict in verdicts.values() if verdict is not None]
         return max(reasons, key=REACHED.index, default=NoAd.NO_DEMAND)
 
     def _price(self, question: Question, winner: LineItem, others: list[LineItem]) -> int:
-        if self.auction == "first_price":
+        if self.auction == "first_price" or winner.tier != "auction":
             return winner.price_micros
-        rivals = [other.price_micros for other in others if other.advertiser != winner.advertiser]
+        rivals = [
+            other.price_micros for other in others if other.advertiser != winner.advertiser and other.tier == "auction"
+        ]
         return max([floor_of(question.slot, winner), *rivals])
 
     def _judge(self, question: Question, offer: Offer) -> NoAd | None:
         slot, line_item = question.slot, offer.line_item
         runs = line_item.from_ms <= question.now_ms < line_item.to_ms and line_item.id not in self.paused
-        if not runs or not _targeted(line_item, question.world, slot):
+        if not runs or not all(_targeted(line_item, question)):
             return NoAd.NO_DEMAND
         fitting = [creative for creative in offer.creatives if _fits(creative, slot, line_item.aspect_ratio_max)]
         if not fitting:
@@ -64,18 +69,58 @@ class Oracle:
         return NoAd.BUDGET_EXHAUSTED if self.left[line_item.id] < line_item.price_micros else None
 
 
-def floor_of(slot: Slot, _: LineItem) -> int:
-    """Return the least whole price of one impression that is a thousandth of the slot's floor or more."""
-    return math.ceil(slot.floor_cpm.micros / 1000)
+def floor_of(slot: Slot, line_item: LineItem) -> int:
+    """Return the least whole price of one impression that is a thousandth of the line item's floor or more."""
+    cpm = slot.floor_cpm
+    for one in slot.buyers.floors if slot.buyers else ():
+        if one.advertiser == line_item.advertiser:
+            cpm = one.floor_cpm
+    for deal in slot.buyers.deals if slot.buyers else ():
+        if deal.id == line_item.deal:
+            cpm = deal.floor_cpm
+    return math.ceil(cpm.micros / 1000)
 
 
-def _targeted(line_item: LineItem, world: str, slot: Slot) -> bool:
-    targeting = line_item.targeting
-    return (
-        (not targeting.worlds or world in targeting.worlds)
-        and (not targeting.slots or slot.id in targeting.slots)
-        and (not targeting.tags or bool(set(targeting.tags) & set(slot.tags)))
+def _targeted(line_item: LineItem, question: Question) -> Iterator[bool]:
+    targeting, slot, context = line_item.targeting, question.slot, question.context or Context()
+    about, buyers = slot.about or About(), slot.buyers or Buyers()
+    for wanted, offered in (
+        (targeting.worlds, [question.world]),
+        (targeting.slots, [slot.id]),
+        (targeting.tags, slot.tags),
+        (targeting.kinds, [about.kind]),
+        (targeting.keywords, about.keywords),
+        (targeting.devices, [context.device]),
+        (targeting.cohorts, context.cohorts),
+    ):
+        yield not wanted or bool(set(wanted) & set(offered))
+    for excluded, present in (
+        (targeting.worlds_excluded, [question.world]),
+        (targeting.slots_excluded, [slot.id]),
+        (targeting.tags_excluded, slot.tags),
+    ):
+        yield not set(excluded) & set(present)
+    for parts, wholes in (
+        (about.categories, targeting.categories),
+        ([context.language], targeting.languages),
+        ([context.region], targeting.regions),
+    ):
+        yield not wholes or any(
+            part and (part == whole or part.startswith(f"{whole}-")) for part in parts for whole in wholes
+        )
+    yield targeting.width_min_m <= slot.size[0] <= targeting.width_max_m
+    yield targeting.height_min_m <= slot.size[1] <= targeting.height_max_m
+    yield not targeting.dayparts or any(
+        _is_open(part, question.now_ms, targeting.time_zone) for part in targeting.dayparts
     )
+    yield line_item.deal is None or line_item.deal in [deal.id for deal in buyers.deals]
+    yield not buyers.allowed or line_item.advertiser in buyers.allowed
+    yield line_item.advertiser not in buyers.blocked
+
+
+def _is_open(part: Daypart, now_ms: int, time_zone: str) -> bool:
+    local = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(time_zone))
+    return local.weekday() in part.days and part.from_hour <= local.hour < part.to_hour
 
 
 def _fits(creative: Creative, slot: Slot, ratio_max: float) -> bool:
@@ -103,14 +148,18 @@ class _Draws:
 
 
 def _in_order(eligible: list[LineItem], draws: _Draws) -> Iterator[LineItem]:
-    for price in sorted({line_item.price_micros for line_item in eligible}, reverse=True):
-        equals = sorted((one for one in eligible if one.price_micros == price), key=lambda one: one.id)
+    for price in sorted({_rank(line_item) for line_item in eligible}):
+        equals = sorted((one for one in eligible if _rank(one) == price), key=lambda one: one.id)
         while equals:
             advertiser = equals[0].advertiser if len(equals) == 1 else _draw_advertiser(equals, draws)
             own = [one for one in equals if one.advertiser == advertiser]
             equals = [one for one in equals if one.advertiser != advertiser]
             while own:
                 yield own.pop(draws.below(len(own)))
+
+
+def _rank(line_item: LineItem) -> tuple[int, int]:
+    return ["sponsorship", "guaranteed", "auction", "house"].index(line_item.tier), -line_item.price_micros
 
 
 def _draw_advertiser(equals: list[LineItem], draws: _Draws) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from openslot_server.demand.dayparts import Daypart
 from openslot_server.demand.engine import Auction, Engine, Question, Win
-from openslot_server.demand.model import Creative, LineItem, Offer, Targeting
-from openslot_spec.messages import NoAd
+from openslot_server.demand.model import PRIORITIES, Creative, LineItem, Offer
+from openslot_server.demand.targeting import Targeting
+from openslot_spec.messages import Context, NoAd
 from openslot_spec.records import Money
 from openslot_spec.slots import Slot
 from tests.demand.oracle import Oracle
@@ -18,7 +20,12 @@ WORLDS = ("plaza", "arcade", "museum")
 TAGS = ("indoor", "outdoor", "large", "quiet")
 MEDIA = ("model/gltf-binary", "image/png", "video/mp4")
 CATEGORIES = ("IAB1", "IAB2", "IAB3")
+ADVERTISERS = ("aurora", "boreal", "cirrus", "dune")
+COHORTS = ("runners", "gardeners")
+DEALS = ("spring", "summer")
+KEYWORDS = ("music", "sport")
 SLOTS = 40
+TIERS = {True: (0.05, 0.05, 0.4, 0.5), False: (0, 0, 0.85, 0.15)}
 Found = tuple[str, int] | NoAd
 
 
@@ -34,9 +41,11 @@ class DisagreementError(Exception):
 class Schedule:
     """Requests and changes, all from one seed. Small vocabularies and few prices: collisions are the point."""
 
-    def __init__(self, seed: int, auction: Auction, line_items: int = 120, capacity: int = 80) -> None:
+    def __init__(self, seed: int, auction: Auction, line_items: int = 120, capacity: int = 72) -> None:
         self.rng = np.random.default_rng(seed)
         self.now_ms = 1_000_000
+        self.is_rich = bool(seed % 2)
+        """Whether everything is used that line items and slots may say; if not, more of them meet."""
         self.made = 0
         self.oracle = Oracle(auction)
         for _ in range(line_items):
@@ -62,8 +71,17 @@ class Schedule:
         return seen
 
     def question(self) -> Question:
-        slot = self.slots[self.rng.integers(SLOTS)]
-        return Question(self._one(WORLDS), slot, self.now_ms, self.rng.bytes(9), slot.digest())
+        slot = self.slots[self.rng.integers(SLOTS if self.is_rich else 6)]
+        context = self.context() if self.is_rich and self.rng.random() < 0.7 else None
+        return Question(self._one(WORLDS), slot, self.now_ms, self.rng.bytes(9), slot.digest(), context)
+
+    def context(self) -> Context:
+        return Context(
+            language=self._one(("de", "de-AT", "en", None)),
+            region=self._one(("DE", "DE-BE", "AT", None)),
+            device=self._one(("headset", "desktop", None)),
+            cohorts=self._some(COHORTS, 1),
+        )
 
     def change(self) -> None:
         """Do one thing that an advertiser, a budget or the clock may do."""
@@ -71,12 +89,12 @@ class Schedule:
         name = self._one(names)
         match self.rng.integers(9):
             case 0:
-                for _ in range(self.rng.integers(1, 4)):
+                for _ in range(self.rng.integers(1, 5)):
                     self.engine.put(self._admit(self.offer()))
             case 1:
                 self.engine.put(self._admit(self.offer(name)))
                 self.oracle.paused.discard(name)
-            case 2 | 8 if len(names) > 8:
+            case 2 | 8 if len(names) > 3:
                 self.engine.drop(name)
                 del self.oracle.offers[name]
                 self.oracle.paused.discard(name)
@@ -91,32 +109,71 @@ class Schedule:
                 self.oracle.left[name] = int(self.rng.choice([0, 1, 2, 3, 10**6]))
                 self.engine.pay(name)
             case _:
-                self.now_ms += 50 * int(self.rng.integers(4))
+                self.now_ms += (
+                    50 * int(self.rng.integers(4)) if not self.is_rich or self.rng.random() < 0.6 else 3_600_000
+                )
 
     def offer(self, name: str | None = None) -> Offer:
         self.made += 1
         creatives = tuple(self.creative() for _ in range(self.rng.choice([1, 1, 1, 2, 3])))
         bid = int(self.rng.integers(1, 8))
         start = self.now_ms + 50 * int(self.rng.integers(-60, 10))
-        line_item = LineItem(
+        line_item = self._line_item(name, creatives, bid, start)
+        return Offer(line_item, creatives)
+
+    def _line_item(self, name: str | None, creatives: tuple[Creative, ...], bid: int, start: int) -> LineItem:
+        return LineItem(
             id=name or f"li-{self.rng.integers(1000)}-{self.made}",
-            advertiser=self._one(("aurora", "boreal", "cirrus", "dune")),
+            advertiser=self._one(ADVERTISERS),
             campaign="cmp",
             name="Posters",
             creatives=tuple(one.sha256 for one in creatives),
             cpm=Money(micros=bid * 1000),
             budget=Money(micros=10**9),
             from_ms=start,
-            to_ms=start + 50 * int(self.rng.integers(1, 180)),
+            to_ms=start + (50 if self.rng.random() < 0.5 else 10**7) * int(self.rng.integers(1, 180)),
             targeting=self.targeting(),
+            tier=PRIORITIES[self.rng.choice(4, p=TIERS[self.is_rich])],
+            deal=self._one(DEALS) if self.is_rich and self.rng.random() < 0.15 else None,
         )
-        return Offer(line_item, creatives)
 
     def targeting(self) -> Targeting:
-        return Targeting(
-            worlds=self._some(WORLDS, 2),
-            tags=self._some(TAGS, 2),
-            slots=self._some([f"slot-{number}" for number in range(SLOTS)], 30) if self.rng.random() < 0.1 else (),
+        """Mostly nothing, now and then a little of everything."""
+        names = [f"slot-{number}" for number in range(SLOTS)]
+        wishes: dict[str, Any] = {
+            "worlds": self._some(WORLDS, 2),
+            "worlds_excluded": (WORLDS[2],),
+            "tags": self._some(TAGS, 2),
+            "tags_excluded": (TAGS[3],),
+            "slots": self._some(names, 30),
+            "slots_excluded": self._some(names, 10),
+            "kinds": ("billboard",),
+            "categories": self._some(("IAB9", "IAB1-2"), 2),
+            "keywords": self._some(KEYWORDS, 2),
+            "languages": self._some(("de", "en"), 2),
+            "regions": self._some(("DE", "DE-BE", "FR"), 2),
+            "devices": ("headset",),
+            "cohorts": self._some(COHORTS, 2),
+            "width_min_m": 3.0,
+            "width_max_m": 5.0,
+            "height_min_m": 2.0,
+            "height_max_m": 1.5,
+        }
+        chosen = {name: value for name, value in wishes.items() if self.rng.random() < (0.12 if self.is_rich else 0.02)}
+        if self.is_rich and self.rng.random() < 0.6:
+            chosen["dayparts"] = (self.daypart(),)
+            chosen["time_zone"] = self._one(("UTC", "Europe/Berlin", "Asia/Kathmandu"))
+        if "height_min_m" in chosen:
+            chosen.pop("height_max_m", None)
+        for name in ("worlds", "slots", "tags"):
+            if set(chosen.get(name, "none")) <= set(chosen.get(f"{name}_excluded", ())):
+                del chosen[name]
+        return Targeting(**chosen)
+
+    def daypart(self) -> Daypart:
+        start = int(self.rng.integers(24))
+        return Daypart(
+            from_hour=start, to_hour=int(self.rng.integers(start + 1, 25)), days=self._some(range(7), 7) or (3,)
         )
 
     def creative(self) -> Creative:
@@ -148,7 +205,21 @@ class Schedule:
             "floor_cpm": {"micros": int(self.rng.choice([0, 0, 1500, 4000, 9000]))},
             "categories_blocked": self._some(CATEGORIES, 1),
         }
+        if self.is_rich and self.rng.random() < 0.5:
+            terms["about"] = {"kind": "billboard", "categories": ["IAB9-30"], "keywords": self._some(KEYWORDS, 2)}
+        if self.is_rich and self.rng.random() < 0.5:
+            terms["buyers"] = self.buyers()
         return Slot.parse(terms)
+
+    def buyers(self) -> dict[str, Any]:
+        named, floors = self._some(ADVERTISERS, 2), self._some(ADVERTISERS, 2)
+        return {
+            self._one(("allowed", "blocked")): named,
+            "floors": [{"advertiser": name, "floor_cpm": {"micros": self._one((0, 6500))}} for name in floors],
+            "deals": [
+                {"id": name, "floor_cpm": {"micros": self._one((0, 3000, 5500))}} for name in self._some(DEALS, 2)
+            ],
+        }
 
     def _admit(self, offer: Offer) -> Offer:
         name = offer.line_item.id

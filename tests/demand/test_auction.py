@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openslot_server.demand.engine import Engine, Question, Win
-from openslot_server.demand.model import Creative, LineItem, Offer, Targeting
+from openslot_server.demand.model import Creative, LineItem, Offer
+from openslot_server.demand.targeting import Targeting
 from openslot_spec.messages import NoAd
 from openslot_spec.records import Money
 from openslot_spec.slots import Slot

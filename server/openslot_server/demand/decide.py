@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, dataclass, field
 
 import msgpack
 
 from openslot_server.catalogue import Catalogue, Listed
 from openslot_server.demand.budgets import Budgets
+from openslot_server.demand.caps import Counts, Where
 from openslot_server.demand.engine import Engine, Question, Win
 from openslot_server.demand.model import LineItem
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Reserved
@@ -22,7 +23,7 @@ from openslot_spec.messages import NoAd, NoPlacement, Placement, Placements, Pla
 from openslot_spec.slots import Slot
 from openslot_spec.tickets import Ticket, mint
 
-__all__ = ["Decider", "Outcome", "read_outcomes"]
+__all__ = ["Decider", "Outcome", "placements_of", "read_outcomes"]
 
 Entropy = Callable[[int], bytes]
 
@@ -38,16 +39,19 @@ class Outcome:
     creative: str = ""
     price_micros: int = 0
     viewers: int = 0
+    viewer: int = -1
+    """Of a slot that is decided for each viewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request as it came."""
+    """A request as it came, and the rivalries that its answer has taken sides in so far."""
 
     request: PlacementsGet
     seat: Seat
     now_ms: int
     id: bytes
+    sides: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Decider:
     catalogue: Catalogue
     engine: Engine
     budgets: Budgets
+    counts: Counts
     ledger: Ledger
     keys: TicketKeys
     entropy: Entropy
@@ -70,6 +75,7 @@ class Decider:
             OpenSlotError: `INVALID` if a per-viewer slot is asked for without a viewer.
         """
         asked = _Asked(request, seat, now_ms, self._new_id(now_ms))
+        self.counts.turn(now_ms)
         listed = {slot: self.catalogue.find(seat.world, slot) for slot in request.slots}
         _check_viewer(request, listed)
         placements: list[Placement] = []
@@ -85,8 +91,11 @@ class Decider:
 
     def _fill(self, asked: _Asked, listed: Listed, placements: list[Placement], lots: list[Reserved]) -> Outcome:
         slot, now_ms = listed.slot, asked.now_ms
-        draw = asked.id + slot.id.encode("ascii")
-        won = self.engine.decide(Question(asked.seat.world, slot, now_ms, draw, listed.revision))
+        viewer = asked.request.viewer if slot.audience == "per_viewer" else None
+        where = Where(asked.seat.world, asked.seat.session, slot.id, viewer)
+        draw, context = asked.id + slot.id.encode("ascii"), asked.request.context
+        question = Question(where.world, slot, now_ms, draw, listed.revision, context)
+        won = self.engine.decide(question, lambda entry: self._holds_back(asked, where, entry.offer.line_item))
         if isinstance(won, NoAd):
             return Outcome(slot.id, won)
         viewers = asked.request.viewers if slot.audience == "shared" else 1
@@ -94,10 +103,17 @@ class Decider:
         wanted = Reserved(self._new_id(now_ms).hex(), won.line_item.id, won.price_micros, viewers, until_ms)
         lot = self.budgets.reserve(wanted)
         assert lot is not None, f"{won.line_item.id} won without money"  # noqa: S101  the engine knows every budget
+        asked.sides.update(dict.fromkeys(won.line_item.separation, won.line_item.advertiser))
+        self.counts.add(won.line_item.id, won.line_item.caps, where)
         placement, outcome = self._place(asked, listed, won, lot)
         placements.append(placement)
         lots.append(lot)
         return outcome
+
+    def _holds_back(self, asked: _Asked, where: Where, line_item: LineItem) -> bool:
+        if any(asked.sides.get(name, line_item.advertiser) != line_item.advertiser for name in line_item.separation):
+            return True
+        return self.counts.full(line_item.id, line_item.caps, where)
 
     def _place(self, asked: _Asked, listed: Listed, won: Win, lot: Reserved) -> tuple[Placement, Outcome]:
         slot, creative, line_item = listed.slot, won.creative, won.line_item
@@ -127,9 +143,9 @@ class Decider:
             expires_ms=ticket.expires_ms,
             viewer=asked.request.viewer if slot.audience == "per_viewer" else None,
         )
-        return placement, Outcome(
-            slot.id, "", ticket.placement, line_item.id, creative.sha256, lot.price_micros, lot.viewers
-        )
+        paid = line_item.id, creative.sha256, lot.price_micros, lot.viewers
+        viewer = -1 if placement.viewer is None else placement.viewer
+        return placement, Outcome(slot.id, "", ticket.placement, *paid, viewer)
 
     def _rows(self, asked: _Asked, outcomes: list[Outcome], lots: list[Reserved]) -> list[Row]:
         packed = bytes(msgpack.packb([astuple(outcome) for outcome in outcomes]))
@@ -155,6 +171,14 @@ def _also(slot: Slot, line_item: LineItem) -> tuple[str, ...]:
     """Return the profiles that either asks for, the billed one apart."""
     asked = dict.fromkeys((*slot.also_profiles, *line_item.also_profiles))
     return tuple(name for name in asked if name != slot.profile)
+
+
+def placements_of(row: DecisionRow) -> Iterator[tuple[str, Where]]:
+    """Yield whom a decision row placed, and what the placement counts for."""
+    for outcome in read_outcomes(row):
+        if outcome.placement:
+            viewer = None if outcome.viewer < 0 else outcome.viewer
+            yield outcome.line_item, Where(row.world, row.session, outcome.slot, viewer)
 
 
 def _check_viewer(request: PlacementsGet, listed: Mapping[str, Listed | None]) -> None:

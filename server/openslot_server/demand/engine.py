@@ -11,23 +11,27 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from openslot_server.demand.chunks import CAPACITY, Chunk
+from openslot_server.demand.circumstances import QUARTER_MS, Circumstance, circumstance_of
 from openslot_server.demand.draws import seed_of
-from openslot_server.demand.entries import Entry, entry_of
+from openslot_server.demand.entries import MIXED, Entry, entry_of
 from openslot_server.demand.flights import Moments
 from openslot_server.demand.index import Index
 from openslot_server.demand.model import Creative, LineItem, Offer
 from openslot_server.demand.places import REACHED, Place, place_of
 from openslot_server.demand.ranking import Ranking
 from openslot_server.demand.showing import choose, shown
-from openslot_spec.messages import NoAd
+from openslot_spec.messages import Context, NoAd
 from openslot_spec.slots import Slot
 
 __all__ = ["Auction", "Engine", "Question", "Win"]
 
 Part = tuple[Chunk, int]
+Asked = tuple[Place, Circumstance]
 Auction = Literal["first_price", "second_price"]
-KEPT = 1 << 16
-"""Places, answers and lists that are remembered at the most, each."""
+KEPT = 1 << 12
+"""Answers and lists that are remembered at the most; a list may be as long as the index."""
+PLACES = 1 << 16
+"""Places that are remembered at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Question:
     """What ties are drawn from."""
     revision: str | None = None
     """The slot's, where it is known; it saves working the slot out again."""
+    context: Context | None = None
+    """For whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,11 @@ class Engine:
         """Slots that some line item asks for by name; all others are alike in that."""
         self._places: dict[tuple[str, str], Place] = {}
         self._alike: dict[tuple[object, ...], Place] = {}
-        self._lists: dict[Place, tuple[int, list[Part]]] = {}
-        self._vain: dict[Place, tuple[int, int, NoAd]] = {}
+        self._time_zones: set[str] = set()
+        self._circumstances: dict[Context | None, Circumstance] = {}
+        self._quarter = -1
+        self._lists: dict[Asked, tuple[int, list[Part]]] = {}
+        self._vain: dict[Asked, tuple[int, int, NoAd]] = {}
         self._added = self._raised = self._lowered = 0
         """Counts of changes, for what is kept: somebody has a new place, may serve again, or no more."""
 
@@ -133,27 +142,26 @@ class Engine:
         """Return who gets the slot, or why nobody does; `refuses` is asked of each who would have it."""
         self._advance(question.now_ms)
         place = self._place(question)
-        vain = self._vain.get(place)
+        asked = place, self._circumstance(question)
+        vain = self._vain.get(asked)
         if vain is not None and vain[0] == self._raised and (vain[1] == self._lowered or vain[2] == REACHED[0]):
             return vain[2]
         seed = seed_of(question.draw)
-        ranking = Ranking(self._matches(place), seed)
-        winner, asked = None, False
+        ranking = Ranking(self._matches(asked), seed)
+        winner, tried = None, False
         for entry in ranking:
-            asked = True
+            tried = True
             if not refuses(entry):
                 winner = entry
                 break
         if winner is None:
-            return NoAd.BUDGET_EXHAUSTED if asked else self._remember_vain(place)
+            return NoAd.HELD_BACK if tried else self._remember_vain(asked)
         price = self._price(winner, place.floor_of(winner), ranking, refuses)
-        taken = shown(winner.offer, question.slot)
-        assert not isinstance(taken, NoAd)  # noqa: S101  the index and the slot must agree
-        return Win(winner.offer.line_item, choose(taken, question.slot, seed), price)
+        return Win(winner.offer.line_item, _creative(winner, question.slot, seed), price)
 
     def _price(self, winner: Entry, floor: int, ranking: Ranking, refuses: Callable[[Entry], bool]) -> int:
         """Return the winner's bid, or in a second-price auction what the next advertiser bids, or the floor."""
-        if self._auction == "first_price":
+        if self._auction == "first_price" or winner.offer.line_item.tier != "auction":
             return winner.bid_micros
         ranking.drop(("advertiser", winner.advertiser))
         for entry in ranking:
@@ -169,29 +177,49 @@ class Engine:
         if known is None:
             named = question.slot.id if question.slot.id in self._slots_named else None
             made = place_of(question.world, question.slot, named)
-            known = _bounded(self._alike).setdefault((made.gates, made.floor_micros), made)
-            _bounded(self._places)[question.world, revision] = known
+            known = _bounded(self._alike, PLACES).setdefault((made.gates, made.floor_micros, made.floors), made)
+            _bounded(self._places, PLACES)[question.world, revision] = known
         return known
 
-    def _matches(self, place: Place) -> Iterator[Part]:
+    def _circumstance(self, question: Question) -> Circumstance:
+        quarter = question.now_ms // QUARTER_MS
+        if quarter != self._quarter:
+            self._quarter = quarter
+            self._circumstances.clear()
+        known = self._circumstances.get(question.context)
+        if known is None:
+            known = circumstance_of(question.context, question.now_ms, self._time_zones)
+            _bounded(self._circumstances)[question.context] = known
+        return known
+
+    def _matches(self, asked: Asked) -> Iterator[Part]:
         """Yield for each chunk who may serve; the sets are remembered once all chunks were asked for."""
-        added, parts = self._lists.get(place, (-1, []))
+        added, parts = self._lists.get(asked, (-1, []))
         if added != self._added:
             parts = []
+            place, circumstance = asked
             for chunk in self._index.chunks:
                 bits = place.match(chunk)
+                bits = bits and bits & circumstance.match(chunk)
                 if bits:
                     parts.append((chunk, bits))
                     yield chunk, bits & chunk.running & chunk.funded
-            _bounded(self._lists)[place] = self._added, parts
+            _bounded(self._lists)[asked] = self._added, parts
         else:
             for chunk, bits in parts:
                 yield chunk, bits & chunk.running & chunk.funded
 
-    def _remember_vain(self, place: Place) -> NoAd:
-        stops = {place.furthest(chunk, chunk.running) for chunk in self._index.chunks}
-        reason = max(stops, key=REACHED.index)
-        _bounded(self._vain)[place] = self._raised, self._lowered, reason
+    def _remember_vain(self, asked: Asked) -> NoAd:
+        """Return why nobody serves, once all chunks were searched; nothing is more than to lack money."""
+        _, parts = self._lists[asked]
+        place, circumstance = asked
+        reason = NoAd.BUDGET_EXHAUSTED if any(bits & chunk.running for chunk, bits in parts) else NoAd.NO_DEMAND
+        for chunk in self._index.chunks if reason == NoAd.NO_DEMAND else ():
+            among = chunk.running & circumstance.match(chunk)
+            reason = max(reason, place.furthest(chunk, among), key=REACHED.index)
+            if reason == NoAd.FLOOR_NOT_MET:
+                break
+        _bounded(self._vain)[asked] = self._raised, self._lowered, reason
         return reason
 
     def _advance(self, now_ms: int) -> None:
@@ -204,9 +232,14 @@ class Engine:
         for at_ms in (line_item.from_ms, line_item.to_ms):
             if at_ms > self._now_ms:
                 self._moments.add(at_ms, entry.id)
-        if not self._slots_named.issuperset(line_item.targeting.slots):
-            self._slots_named.update(line_item.targeting.slots)
+        targeting = line_item.targeting
+        named = {*targeting.slots, *targeting.slots_excluded}
+        if not self._slots_named >= named:
+            self._slots_named |= named
             self._places.clear()
+        if targeting.dayparts and targeting.time_zone not in self._time_zones:
+            self._time_zones.add(targeting.time_zone)
+            self._circumstances.clear()
         self._refresh(entry)
 
     def _refresh(self, entry: Entry) -> None:
@@ -224,12 +257,18 @@ class Engine:
         self._lowered += chunk.running < before[0]
 
 
+def _creative(winner: Entry, slot: Slot, seed: int) -> Creative:
+    taken = shown(winner.offer, slot) if MIXED in winner.features else winner.offer.creatives
+    assert not isinstance(taken, NoAd)  # noqa: S101  the index and the slot must agree
+    return choose(taken, slot, seed)
+
+
 def _with_bit(bits: int, place: int, *, on: bool) -> int:
     return bits | 1 << place if on else bits & ~(1 << place)
 
 
-def _bounded(kept: dict[Any, Any]) -> dict[Any, Any]:
+def _bounded(kept: dict[Any, Any], most: int = KEPT) -> dict[Any, Any]:
     """Return a dictionary with room for one more: an empty one if it was full."""
-    if len(kept) >= KEPT:
+    if len(kept) >= most:
         kept.clear()
     return kept

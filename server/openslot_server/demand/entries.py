@@ -6,10 +6,10 @@ it, `(dimension,)` that it asks for something there at all, and `(NOT, dimension
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from openslot_server.demand.model import Creative, Offer
+from openslot_server.demand.model import PRIORITIES, Creative, Offer
 from openslot_server.demand.showing import TIERS, aspect_range, log_aspect
 
 __all__ = ["BOUNDS", "MIXED", "NOT", "Entry", "Feature", "Rank", "entry_of"]
@@ -21,7 +21,15 @@ Rank = tuple[int, int, str]
 NOT = "not"
 MIXED: Feature = ("mixed",)
 """Its creatives differ in what slots ask about: features and bounds are then those of the most suitable of each."""
-BOUNDS: tuple[tuple[str, int], ...] = (("bid", 1), ("aspect_low", -1), ("aspect_high", 1))
+BOUNDS: tuple[tuple[str, int], ...] = (
+    ("bid", 1),
+    ("aspect_low", -1),
+    ("aspect_high", 1),
+    ("width_min", -1),
+    ("width_max", 1),
+    ("height_min", -1),
+    ("height_max", 1),
+)
 """A line item's numbers, and on which side of a slot's they must lie: +1 at least, -1 at most."""
 
 
@@ -45,43 +53,71 @@ class Entry:
 
 def entry_of(offer: Offer) -> Entry:
     """Return what the index keeps of an offer."""
-    line_item = offer.line_item
-    low, high = _aspects(offer)
+    line_item, targeting = offer.line_item, offer.line_item.targeting
+    bid = line_item.price_micros
     return Entry(
         line_item.id,
         line_item.advertiser,
-        (0, -line_item.price_micros, line_item.id),
+        (PRIORITIES.index(line_item.tier), -bid, line_item.id),
         frozenset(_features(offer)),
-        (float(line_item.price_micros), low, high),
+        (
+            float(bid),
+            *_aspects(offer),
+            targeting.width_min_m,
+            targeting.width_max_m,
+            targeting.height_min_m,
+            targeting.height_max_m,
+        ),
         offer,
     )
 
 
-def _features(offer: Offer) -> Iterator[Feature]:
-    yield ("advertiser", offer.line_item.advertiser)
-    targeting = offer.line_item.targeting
-    yield from _asks("world", targeting.worlds)
-    yield from _asks("slot", targeting.slots)
-    yield from _asks("tag", targeting.tags)
-    yield from _shown(offer.creatives)
-    if len({_shape(creative) for creative in offer.creatives}) > 1:
-        yield MIXED
+def _features(offer: Offer) -> list[Feature]:
+    line_item, targeting = offer.line_item, offer.line_item.targeting
+    found = _asks("advertiser", [line_item.advertiser])
+    for dimension, values in (
+        ("world", targeting.worlds),
+        ("slot", targeting.slots),
+        ("tag", targeting.tags),
+        ("kind", targeting.kinds),
+        ("about", targeting.categories),
+        ("keyword", targeting.keywords),
+        ("language", targeting.languages),
+        ("region", targeting.regions),
+        ("device", targeting.devices),
+        ("cohort", targeting.cohorts),
+        ("deal", (line_item.deal,) if line_item.deal else ()),
+    ):
+        if values:
+            found += _asks(dimension, values)
+    for dimension, values in (
+        ("world", targeting.worlds_excluded),
+        ("slot", targeting.slots_excluded),
+        ("tag", targeting.tags_excluded),
+    ):
+        found += [(NOT, dimension, value) for value in values]
+    if targeting.dayparts:
+        hours = frozenset[int]().union(*(daypart.hours() for daypart in targeting.dayparts))
+        found += [("hour",), *(("hour", targeting.time_zone, str(hour)) for hour in hours)]
+    return found + _shown(offer.creatives)
 
 
-def _asks(dimension: str, values: Iterable[str]) -> Iterator[Feature]:
-    for value in values:
-        yield (dimension,)
-        yield (dimension, value)
+def _asks(dimension: str, values: Iterable[str]) -> list[Feature]:
+    return [(dimension,), *[(dimension, value) for value in values]]
 
 
-def _shown(creatives: tuple[Creative, ...]) -> Iterator[Feature]:
-    """Yield what the creatives are. What a slot may refuse counts only where each of them has it."""
-    yield from _asks("media", (creative.media_type for creative in creatives))
-    yield ("tier", min((creative.tier for creative in creatives), key=TIERS.index))
+def _shown(creatives: tuple[Creative, ...]) -> list[Feature]:
+    """Return what the creatives are. What a slot may refuse counts only where each of them has it."""
+    first, *others = creatives
+    found = _asks("media", [creative.media_type for creative in creatives])
+    found.append(("tier", min((creative.tier for creative in creatives), key=TIERS.index)))
     if all(creative.animated for creative in creatives):
-        yield ("animated",)
-    for category in frozenset.intersection(*(frozenset(creative.categories) for creative in creatives)):
-        yield ("category", category)
+        found.append(("animated",))
+    common = frozenset(first.categories).intersection(*(creative.categories for creative in others))
+    found += [("category", category) for category in common]
+    if others and len({_shape(creative) for creative in creatives}) > 1:
+        found.append(MIXED)
+    return found
 
 
 def _shape(creative: Creative) -> tuple[object, ...]:

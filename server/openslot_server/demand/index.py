@@ -1,7 +1,8 @@
 """The index of all line items that may run: chunks in the order of rank, kept so while line items come and go.
 
 A newcomer takes a gap near its rank. Where there is none, those between it and the next gap move by one place; where
-that gap is far, the chunk is cut in two. So a change costs little and disturbs little of what chunks keep.
+that gap is far, the chunk is cut in two that have gaps again. So a change costs little and disturbs little of what
+chunks keep.
 """
 
 from __future__ import annotations
@@ -47,9 +48,8 @@ class Index:
         wanted = bisect_left(chunk.ranks, entry.rank)
         place = self._room(chunk, wanted)
         if place is None:
-            start = chunk.ranks[wanted] if wanted < self.capacity else entry.rank
-            self._starts.insert(number + 1, start)
-            self.chunks.insert(number + 1, chunk.cut(wanted))
+            self.chunks[number : number + 1] = chunk.cut()
+            self._starts.insert(number + 1, self.chunks[number + 1].ranks[0])
             return self.add(entry)
         chunk.put(entry, place)
         self.entries[entry.id] = entry

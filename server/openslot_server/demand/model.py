@@ -7,13 +7,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from openslot_server.demand.caps import Cap
+from openslot_server.demand.targeting import Targeting
 from openslot_spec.creatives import CreativeRef, HttpUrl
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.profiles import AlsoProfiles, profile_names
 from openslot_spec.records import Id, Line, Money, Record, Sha256, TimeMs, Vec3
-from openslot_spec.slots import MediaType, SlotId, Tag
+from openslot_spec.slots import MediaType, Tag
 
 __all__ = [
+    "JUDGED",
+    "PRIORITIES",
+    "RUNNING",
+    "TRANSITIONS",
     "Campaign",
     "CampaignDraft",
     "Creative",
@@ -21,23 +27,28 @@ __all__ = [
     "LineItemDraft",
     "Offer",
     "Status",
-    "Targeting",
     "check_transition",
 ]
 
-Status = Literal["draft", "active", "paused", "completed"]
+Status = Literal["draft", "scheduled", "active", "paused", "completed", "refused", "error"]
+"""Scheduled and active ones run, in their flight; refused and error are an operator's or the server's word."""
 
-TRANSITIONS: frozenset[tuple[Status, Status]] = frozenset(
-    {
-        ("draft", "active"),
-        ("active", "paused"),
-        ("paused", "active"),
-        ("draft", "completed"),
-        ("active", "completed"),
-        ("paused", "completed"),
-    }
-)
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    "draft": frozenset({"scheduled", "active", "completed", "refused"}),
+    "scheduled": frozenset({"active", "paused", "completed", "refused", "error"}),
+    "active": frozenset({"paused", "completed", "refused", "error"}),
+    "paused": frozenset({"scheduled", "active", "completed", "refused"}),
+    "error": frozenset({"paused", "completed", "refused"}),
+    "refused": frozenset({"draft"}),
+    "completed": frozenset(),
+}
 """From → to. Completed is the end; a step from a status to itself changes nothing and is always allowed."""
+RUNNING: frozenset[Status] = frozenset({"scheduled", "active"})
+JUDGED: frozenset[Status] = frozenset({"refused", "error"})
+"""What an advertiser can neither say of its own nor take back."""
+Tier = Literal["sponsorship", "guaranteed", "auction", "house"]
+PRIORITIES: tuple[Tier, ...] = ("sponsorship", "guaranteed", "auction", "house")
+"""Each is asked before the next, whatever it bids."""
 
 Category = Annotated[str, Field(min_length=1, max_length=16)]
 ASPECT_RATIO_MAX = 3.0
@@ -47,8 +58,8 @@ CPM_STEP_MICROS = 1000
 
 def check_transition(before: Status, after: Status) -> None:
     """Raise `OpenSlotError(INVALID)` unless the table has this step."""
-    if before != after and (before, after) not in TRANSITIONS:
-        allowed = ", ".join(sorted(to for at, to in TRANSITIONS if at == before)) or "nothing"
+    if before != after and after not in TRANSITIONS[before]:
+        allowed = ", ".join(sorted(TRANSITIONS[before])) or "nothing"
         raise OpenSlotError(Code.INVALID, f"{before} may become {allowed}, not {after}", where="status")
 
 
@@ -79,15 +90,6 @@ class Creative(Record):
         if self.size is None or self.size[0] <= 0 or self.size[1] <= 0:
             return None
         return self.size[0] / self.size[1]
-
-
-class Targeting(Record):
-    """Where a line item may run; an empty field asks for nothing, each other one must match."""
-
-    worlds: Annotated[tuple[Id, ...], Field(strict=False, max_length=1000)] = ()
-    slots: Annotated[tuple[SlotId, ...], Field(strict=False, max_length=1000)] = ()
-    tags: Annotated[tuple[Tag, ...], Field(strict=False, max_length=64)] = ()
-    """At least one of them stands on the slot."""
 
 
 class CampaignDraft(Record):
@@ -129,6 +131,13 @@ class LineItemDraft(Record):
     targeting: Targeting = Targeting()
     also_profiles: AlsoProfiles = ()
     """More viewability profiles by which its views are judged and reported; billed is by the slot's alone."""
+    tier: Tier = "auction"
+    """Sponsorship, guaranteed and house line items pay what they say; only the auction may have a second price."""
+    deal: Id | None = None
+    """Competes only where a slot offers this deal, from the deal's floor."""
+    caps: Annotated[tuple[Cap, ...], Field(strict=False, max_length=8)] = ()
+    separation: Annotated[tuple[Tag, ...], Field(strict=False, max_length=8)] = ()
+    """Names of rivalries, such as `soft-drinks`: advertisers that share one never stand in one answer."""
     aspect_ratio_max: Annotated[float, Field(ge=1, le=1000)] = ASPECT_RATIO_MAX
     """How many times wider or taller, for its other side, the creative may be than the slot."""
 
@@ -140,15 +149,17 @@ class LineItemDraft(Record):
     @model_validator(mode="after")
     def _can_run(self) -> Self:
         if self.cpm.micros <= 0 or self.cpm.micros % CPM_STEP_MICROS:
-            raise ValueError(f"cpm must be a positive multiple of {CPM_STEP_MICROS} micros")
+            nearest = max(1, round(self.cpm.micros / CPM_STEP_MICROS)) * CPM_STEP_MICROS
+            raise ValueError(f"cpm must be a positive multiple of {CPM_STEP_MICROS} micros; nearest: {nearest}")
         if self.budget.currency != self.cpm.currency:
-            raise ValueError("budget and cpm must be in one currency")
+            raise ValueError(f"budget and cpm must be in one currency; nearest: {self.cpm.currency}")
         if self.budget.micros < self.price_micros:
-            raise ValueError(f"budget buys no impression; one costs {self.price_micros} micros")
+            raise ValueError(f"budget buys no impression; one costs {self.price_micros} micros, the nearest budget")
         if self.from_ms >= self.to_ms:
-            raise ValueError("from_ms must lie before to_ms")
-        if len(set(self.creatives)) != len(self.creatives):
-            raise ValueError("a creative stands twice")
+            raise ValueError(f"from_ms must lie before to_ms; nearest: to_ms {self.from_ms + 1}")
+        for name, values in (("creative", self.creatives), ("cap", [cap.per for cap in self.caps])):
+            if len(set(values)) != len(values):
+                raise ValueError(f"a {name} stands twice")
         _check_profiles(self.also_profiles)
         return self
 

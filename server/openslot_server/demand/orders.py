@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from openslot_server.demand.engine import Engine
+from openslot_server.demand.flights import Moments
 from openslot_server.demand.model import (
+    RUNNING,
+    TRANSITIONS,
     Campaign,
     Creative,
     LineItem,
@@ -36,6 +39,7 @@ class OrderBook:
         self.creatives: dict[str, Creative] = {}
         self._concerned: defaultdict[str, set[str]] = defaultdict(set)
         """Which line items a campaign or a creative stands in."""
+        self._moments = Moments()
 
     def load(self, rows: Iterable[CampaignRow | LineItemRow | CreativeRow]) -> None:
         """Take rows back as they were kept."""
@@ -59,6 +63,14 @@ class OrderBook:
         """
         found = (self._offer(line_item) for line_item in self.line_items.values())
         return (offer for offer in found if offer is not None)
+
+    def turn(self, now_ms: int) -> Iterator[LineItemRow]:
+        """Yield the line items that begin or end by themselves, in their next status."""
+        for name in self._moments.due(now_ms):
+            before = self.line_items[name]
+            after: Status = "completed" if before.to_ms <= now_ms else "active"
+            if before.status == "scheduled" or (after == "completed" and before.status in ("active", "paused")):
+                yield self.keep_line_item(before.model_copy(update={"status": after}), now_ms)
 
     def keep_campaign(self, campaign: Campaign, now_ms: int) -> CampaignRow:
         """Add or replace a campaign."""
@@ -112,10 +124,15 @@ class OrderBook:
                 detail = "no creative of this advertiser that may be shown has this hash"
                 raise OpenSlotError(Code.LINE_ITEM_INVALID, detail, where=f"creatives/{index}")
         if draft.cpm.currency != self._currency:
-            raise OpenSlotError(Code.LINE_ITEM_INVALID, f"prices are in {self._currency} here", where="cpm/currency")
+            raise OpenSlotError(
+                Code.LINE_ITEM_INVALID, f"prices are in {self._currency} here, the nearest", where="cpm/currency"
+            )
         if draft.to_ms <= now_ms:
-            raise OpenSlotError(Code.LINE_ITEM_INVALID, "the flight is already over", where="to_ms")
-        return LineItem(**dict(draft), id=line_item, advertiser=campaign.advertiser)
+            raise OpenSlotError(
+                Code.LINE_ITEM_INVALID, f"the flight is already over; nearest: {now_ms + 1}", where="to_ms"
+            )
+        status: Status = "scheduled" if now_ms < draft.from_ms else "active"
+        return LineItem(**dict(draft), id=line_item, advertiser=campaign.advertiser, status=status)
 
     def step(self, record: SomeRecord, status: Status) -> SomeRecord:
         """Return a campaign or line item in its next status; raises `INVALID` for a step the table lacks."""
@@ -124,6 +141,9 @@ class OrderBook:
 
     def _keep(self, line_item: LineItem) -> None:
         self.line_items[line_item.id] = line_item
+        for at_ms in (line_item.from_ms, line_item.to_ms):
+            if TRANSITIONS[line_item.status]:
+                self._moments.add(at_ms, line_item.id)
         for name in (line_item.campaign, *line_item.creatives):
             self._concerned[name].add(line_item.id)
 
@@ -138,7 +158,7 @@ class OrderBook:
                 self._engine.stop(name)
 
     def _offer(self, line_item: LineItem) -> Offer | None:
-        if line_item.status != "active" or self.campaigns[line_item.campaign].status != "active":
+        if not RUNNING.issuperset((line_item.status, self.campaigns[line_item.campaign].status)):
             return None
         creatives = (self.creatives[sha256] for sha256 in line_item.creatives)
         shown = tuple(creative for creative in creatives if not creative.revoked)

@@ -13,8 +13,10 @@ from openslot_server.demand.chunks import Chunk, lowest
 from openslot_server.demand.entries import BOUNDS, MIXED, NOT, Entry, Feature
 from openslot_server.demand.model import CPM_STEP_MICROS
 from openslot_server.demand.showing import TIERS, shown
+from openslot_server.demand.taxonomy import widened
 from openslot_spec.messages import NoAd
-from openslot_spec.slots import Slot
+from openslot_spec.records import Money
+from openslot_spec.slots import About, Buyers, Slot
 
 __all__ = ["REACHED", "Gate", "Place", "Wish", "place_of", "wish"]
 
@@ -26,9 +28,7 @@ REACHED = (
     NoAd.BUDGET_EXHAUSTED,
 )
 """How far a line item came, from the first gate to the last."""
-BID, ASPECT_LOW, ASPECT_HIGH = (
-    [name for name, _ in BOUNDS].index(name) for name in ("bid", "aspect_low", "aspect_high")
-)
+BID, ASPECT_LOW, ASPECT_HIGH, WIDTH_MIN, WIDTH_MAX, HEIGHT_MIN, HEIGHT_MAX = range(len(BOUNDS))
 
 Wish = tuple[Feature, frozenset[Feature]]
 """Who has the feature must have one of the others too."""
@@ -75,10 +75,24 @@ class Place:
     gates: tuple[Gate, ...]
     floor_micros: int
     """The least price of one impression."""
+    floors: tuple[tuple[Feature, int], ...] = ()
+    """What holds instead for whoever has a feature; the last that fits counts."""
 
-    def floor_of(self, _: Entry) -> int:
+    def floor_of(self, entry: Entry) -> int:
         """Return the least that a line item must bid, in micros for one impression."""
-        return self.floor_micros
+        special = (floor for feature, floor in reversed(self.floors) if feature in entry.features)
+        return next(special, self.floor_micros)
+
+    def afford(self, chunk: Chunk, found: int) -> int:
+        """Return who of `found` bids its floor."""
+        if not found:
+            return 0
+        paying = chunk.within(BID, self.floor_micros)
+        for feature, floor in self.floors:
+            special = chunk.bits.get(feature, 0) & found
+            if special:
+                paying = paying & ~special | special & chunk.within(BID, floor)
+        return found & paying
 
     def verdict(self, entry: Entry) -> NoAd | None:
         """Return where a line item stops; None if nothing about the slot is against it."""
@@ -98,7 +112,7 @@ class Place:
 
     def match(self, chunk: Chunk) -> int:
         """Return whom the slot admits, running or not."""
-        if chunk.top_micros < self.floor_micros:
+        if chunk.top_micros < min([self.floor_micros, *(floor for _, floor in self.floors)]):
             return 0
         return chunk.kept(self, lambda: self._match(chunk), self.admits)
 
@@ -114,8 +128,7 @@ class Place:
             found = gate.narrow(chunk, found)
             if not found:
                 return gate.reason
-        afford = found & chunk.within(BID, self.floor_micros)
-        return NoAd.BUDGET_EXHAUSTED if afford else NoAd.FLOOR_NOT_MET
+        return NoAd.BUDGET_EXHAUSTED if self.afford(chunk, found) else NoAd.FLOOR_NOT_MET
 
     def _match(self, chunk: Chunk) -> int:
         found = chunk.used
@@ -123,38 +136,69 @@ class Place:
             if not found:
                 return 0
             found = gate.narrow(chunk, found)
-        found &= chunk.within(BID, self.floor_micros)
+        found = self.afford(chunk, found)
         for place in _places(found & chunk.bits.get(MIXED, 0)):
             if not self.admits(chunk.entry(place)):
                 found ^= 1 << place
         return found
 
 
-def wish(dimension: str, *offered: str) -> Wish:
+def wish(dimension: str, offered: Iterable[str]) -> Wish:
     """Return what a dimension asks of a line item, where a slot or viewer has the values `offered`."""
     return (dimension,), frozenset((dimension, value) for value in offered)
 
 
 def place_of(world: str, slot: Slot, named: str | None) -> Place:
     """Return a slot as the auction sees it; `named` is its id if some line item asks for it by name."""
-    accepts = slot.accepts
-    dear = (("tier", tier) for tier in TIERS[TIERS.index(accepts.tier) + 1 :])
-    moving: Iterable[Feature] = () if accepts.animation else (("animated",),)
-    aspect = math.log(slot.size[0] / slot.size[1])
-    targeted = Gate(
-        NoAd.NO_DEMAND,
-        wishes=(wish("world", world), wish("slot", *filter(None, [named])), wish("tag", *slot.tags)),
-        barred=frozenset({(NOT, "world", world)}),
-    )
-    fitting = Gate(
-        NoAd.MEDIA_MISMATCH,
-        wishes=(wish("media", *accepts.media),),
-        barred=frozenset((*dear, *moving)),
-        bounds=() if slot.fit == "stretch" else ((ASPECT_LOW, aspect), (ASPECT_HIGH, aspect)),
-    )
-    allowed = Gate(NoAd.CATEGORY_BLOCKED, barred=frozenset(("category", name) for name in slot.categories_blocked))
-    floor_micros = -(-slot.floor_cpm.micros // CPM_STEP_MICROS)
-    return Place(slot, (targeted, fitting, allowed), floor_micros)
+    about, buyers = slot.about or About(), slot.buyers or Buyers()
+    floors: list[tuple[Feature, int]] = [
+        (("advertiser", one.advertiser), _price(one.floor_cpm)) for one in buyers.floors
+    ]
+    floors += [(("deal", deal.id), _price(deal.floor_cpm)) for deal in buyers.deals]
+    gates = _targeted(world, slot, about, buyers, named), _fitting(slot), _allowed(slot)
+    return Place(slot, gates, _price(slot.floor_cpm), tuple(floors))
+
+
+def _targeted(world: str, slot: Slot, about: About, buyers: Buyers, named: str | None) -> Gate:
+    names = [named] if named else []
+    wishes = [
+        wish("world", [world]),
+        wish("slot", names),
+        wish("tag", slot.tags),
+        wish("kind", [about.kind] if about.kind else []),
+        wish("about", widened(*about.categories)),
+        wish("keyword", about.keywords),
+        wish("deal", [deal.id for deal in buyers.deals]),
+    ]
+    if buyers.allowed:
+        wishes.append(wish("advertiser", buyers.allowed))
+    barred: list[Feature] = [("advertiser", name) for name in buyers.blocked]
+    barred += [
+        (NOT, "world", world),
+        *((NOT, "slot", name) for name in names),
+        *((NOT, "tag", tag) for tag in slot.tags),
+    ]
+    width, height = slot.size
+    bounds = (WIDTH_MIN, width), (WIDTH_MAX, width), (HEIGHT_MIN, height), (HEIGHT_MAX, height)
+    return Gate(NoAd.NO_DEMAND, tuple(wishes), frozenset(barred), bounds)
+
+
+def _fitting(slot: Slot) -> Gate:
+    accepts, aspect = slot.accepts, math.log(slot.size[0] / slot.size[1])
+    barred: list[Feature] = [("tier", tier) for tier in TIERS[TIERS.index(accepts.tier) + 1 :]]
+    if not accepts.animation:
+        barred.append(("animated",))
+    bounds = () if slot.fit == "stretch" else ((ASPECT_LOW, aspect), (ASPECT_HIGH, aspect))
+    return Gate(NoAd.MEDIA_MISMATCH, (wish("media", accepts.media),), frozenset(barred), bounds)
+
+
+def _allowed(slot: Slot) -> Gate:
+    return Gate(NoAd.CATEGORY_BLOCKED, barred=frozenset(("category", name) for name in slot.categories_blocked))
+
+
+def _price(cpm: Money) -> int:
+    """Return the least whole price of one impression that is a thousandth of this or more."""
+    return -(-cpm.micros // CPM_STEP_MICROS)
 
 
 def _places(bits: int) -> Iterator[int]:

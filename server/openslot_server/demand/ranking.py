@@ -42,10 +42,16 @@ class Ranking:
 
     def _walk(self) -> Iterator[Entry]:
         while self._first():
-            group = self._take_equals()
-            if len(group) == 1 and group[0][1].bit_count() == 1:
-                chunk, bits = group[0]
-                yield chunk.entry(lowest(bits))
+            chunk, bits = self._parts[0]
+            low = bits & -bits
+            rest, entry = bits ^ low, chunk.entry(low.bit_length() - 1)
+            if rest and not _equal(entry, chunk.entry(lowest(rest))):
+                self._parts[0] = chunk, rest
+                yield entry
+                continue
+            group = self._take_equals(entry)
+            if len(group) == 1 and group[0][1] == low:
+                yield entry
             else:
                 yield from self._draw_all(group)
 
@@ -53,9 +59,10 @@ class Ranking:
         """Bring the best that is left to the front; False if none is."""
         while self._parts or self._look_ahead():
             chunk, bits = self._parts[0]
-            bits &= ~chunk.having(self._dropped)
-            if bits:
+            if self._dropped:
+                bits &= ~chunk.having(self._dropped)
                 self._parts[0] = chunk, bits
+            if bits:
                 return True
             self._parts.popleft()
         return False
@@ -66,30 +73,20 @@ class Ranking:
             self._parts.append(part)
         return part is not None
 
-    def _take_equals(self) -> list[Part]:
-        """Take all who share the first one's tier and price off the front."""
-        chunk, bits = self._parts[0]
-        low = bits & -bits
-        tier, price, _ = chunk.entry(low.bit_length() - 1).rank
+    def _take_equals(self, entry: Entry) -> list[Part]:
+        """Take all who share a line item's tier and price off the front."""
+        tier, price, _ = entry.rank
         group: list[Part] = []
-        while True:
-            rest = bits ^ low
-            if rest and chunk.entry(lowest(rest)).rank[:2] != (tier, price):
-                equals = low
-            else:
-                equals = bits & ((1 << bisect_left(chunk.ranks, (tier, price + 1, ""))) - 1)
+        while self._first():
+            chunk, bits = self._parts[0]
+            equals = bits & ((1 << bisect_left(chunk.ranks, (tier, price + 1, ""))) - 1)
             if equals:
                 group.append((chunk, equals))
-            if bits != equals:
+            if equals != bits:
                 self._parts[0] = chunk, bits ^ equals
-                return group
+                break
             self._parts.popleft()
-            if not self._first():
-                return group
-            chunk, bits = self._parts[0]
-            low = bits & -bits
-            if chunk.entry(lowest(low)).rank[:2] != (tier, price):
-                return group
+        return group
 
     def _draw_all(self, group: list[Part]) -> Iterator[Entry]:
         while group := self._left_of(group):
@@ -143,6 +140,10 @@ def _owners(group: list[Part]) -> set[Feature]:
             owners.add(owner)
             left &= ~chunk.bits[owner]
     return owners
+
+
+def _equal(one: Entry, other: Entry) -> bool:
+    return one.rank[1] == other.rank[1] and one.rank[0] == other.rank[0]
 
 
 def nth(bits: int, number: int) -> int:

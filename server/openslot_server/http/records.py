@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, field_validator
 
 from openslot_server.creatives.verdict import Finding, Tier
-from openslot_server.demand.model import Campaign, Category, Creative, LineItem, Status
+from openslot_server.demand.model import Campaign, Creative, LineItem, Status
+from openslot_server.demand.targeting import KnownCategory
 from openslot_server.keys import Role
 from openslot_server.reports.queries import Dimension
 from openslot_spec.creatives import HttpUrl
@@ -63,7 +64,7 @@ class UploadQuery(Record):
     landing_url: HttpUrl | None = None
     tier: Tier = "M"
     """The budget it must keep; `L` reaches only slots that accept it."""
-    categories: Annotated[tuple[Category, ...], Field(strict=False, max_length=16)] = ()
+    categories: Annotated[tuple[KnownCategory, ...], Field(strict=False, max_length=16)] = ()
     """IAB content categories, separated by commas."""
     advertiser: Id | None = None
     """Left out: the one whose key it is; an operator must name one."""
