@@ -57,12 +57,20 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.sandbox.close()
 
 
+async def _read_keys(server: Server) -> None:
+    try:
+        await server.read_keys()
+    except OpenSlotError as error:  # no descriptor left, for example: the keys known hold, the next second tries again
+        log.warning("keys cannot be read", code=error.code, detail=error.detail)
+
+
 async def _sweep(server: Server) -> None:
-    """Release expired reservations from time to time, until the store fails."""
+    """Release expired reservations and read keys from time to time, until the store fails."""
     try:
         while True:
             await asyncio.sleep(SWEEP_S)
             await server.sweep()
+            await _read_keys(server)
     except OpenSlotError as error:
         log.error("nothing is acknowledged until a restart", code=error.code, detail=error.detail)
 

@@ -1,4 +1,4 @@
-"""API keys: who holds one, what its role may do. The server keeps only a key's sha-256."""
+"""API keys: who holds one, what its role may do, and that it may end. The server keeps only a key's sha-256."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from openslot_server.storage.store import KeyRow
+from openslot_server.storage.store import KeyEndRow, KeyRow
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["TOKEN_ENTROPY_BYTES", "Keyring", "Principal", "Role", "make_token", "new_key"]
+__all__ = ["TOKEN_ENTROPY_BYTES", "Keyring", "Principal", "Role", "digest", "make_token", "named", "new_key"]
 
 Role = Literal["world", "advertiser", "operator"]
 TOKEN_ENTROPY_BYTES = 20
+NAME_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +46,64 @@ def make_token(role: Role, randomness: bytes) -> str:
 
 def new_key(token: str, role: Role, account: str, now_ms: int) -> KeyRow:
     """Return the row that makes `token` known."""
-    return KeyRow(_digest(token), role, account, now_ms)
+    return KeyRow(digest(token), role, account, now_ms)
+
+
+def digest(token: str) -> str:
+    """Return what a key is kept and known as: its sha-256."""
+    return hashlib.sha256(token.encode("utf-8")).hexdigest()
+
+
+def named(rows: Iterable[KeyRow], name: str) -> KeyRow:
+    """Return the key whose sha-256 begins with `name`, `NAME_DIGITS` or more of it; raises `KEY_NAME_UNKNOWN`."""
+    found = [row for row in rows if row.sha256.startswith(name)] if len(name) >= NAME_DIGITS else []
+    if len(found) != 1:
+        raise OpenSlotError(Code.KEY_NAME_UNKNOWN, f"{len(found)} begin with {name!r}", where="name")
+    return found[0]
 
 
 class Keyring:
     """The keys known here."""
 
-    def __init__(self, rows: Iterable[KeyRow] = ()) -> None:
-        self._principals: dict[str, Principal] = {}
+    def __init__(self, rows: Iterable[KeyRow] = (), ends: Iterable[KeyEndRow] = ()) -> None:
+        self._rows: dict[str, KeyRow] = {}
+        self._ended: set[str] = set()
+        for end in ends:
+            self.end(end)
         for row in rows:
             self.add(row)
 
+    @property
+    def rows(self) -> list[KeyRow]:
+        """The keys that hold."""
+        return list(self._rows.values())
+
     def add(self, row: KeyRow) -> None:
-        """Make a key known."""
-        role = next(role for role in get_args(Role) if role == row.role)
-        self._principals[row.sha256] = Principal(role, row.account)
+        """Make a key known, unless it was revoked."""
+        if row.sha256 not in self._ended:
+            self._rows[row.sha256] = row
+
+    def end(self, end: KeyEndRow) -> None:
+        """Forget a key for good."""
+        self._ended.add(end.sha256)
+        self._rows.pop(end.sha256, None)
 
     def authenticate(self, token: str) -> Principal:
         """Return who holds `token`; raises `OpenSlotError(KEY_UNKNOWN)`."""
-        try:
-            return self._principals[_digest(token)]
-        except KeyError:
-            raise OpenSlotError(Code.KEY_UNKNOWN) from None
+        row = self._rows.get(digest(token))
+        if row is None:
+            raise OpenSlotError(Code.KEY_UNKNOWN, "it was revoked" if self.has_ended(token) else "")
+        role = next(role for role in get_args(Role) if role == row.role)
+        return Principal(role, row.account)
+
+    def holds(self, token: str) -> bool:
+        """Return whether this key is known and was not revoked."""
+        return digest(token) in self._rows
+
+    def has_ended(self, token: str) -> bool:
+        """Return whether this key was revoked."""
+        return digest(token) in self._ended
 
     def has_operator(self) -> bool:
         """Return whether any operator key is known."""
-        return any(principal.role == "operator" for principal in self._principals.values())
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8")).hexdigest()
+        return any(row.role == "operator" for row in self._rows.values())

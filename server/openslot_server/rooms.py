@@ -30,6 +30,7 @@ from openslot_server.storage.store import (
     CreativeRow,
     DecisionRow,
     GeometryRow,
+    KeyEndRow,
     KeyRow,
     LineItemRow,
     Reader,
@@ -38,7 +39,8 @@ from openslot_server.storage.store import (
     SlotRow,
     TicketKeyRow,
 )
-from openslot_server.ticket_keys import KEY_BYTES, KEY_ID_BYTES, TicketKeys
+from openslot_server.ticket_keys import TicketKeys, new_ticket_key
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import Limits
 
 __all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
@@ -51,6 +53,7 @@ class Rooms:
     """Every room's state, and the limits that all of them keep."""
 
     limits: Limits
+    keys: TicketKeys
     sessions: Sessions
     catalogue: Catalogue
     orders: OrderBook
@@ -65,11 +68,15 @@ def first_rows(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     """Return what a new database lacks, and the operator's key if one was made (it is shown once)."""
     rows: list[Row] = []
     if not ticket_secrets(reader):
-        rows.append(TicketKeyRow(entropy(KEY_ID_BYTES), entropy(KEY_BYTES), now_ms))
+        rows.append(new_ticket_key(entropy, now_ms))
+    known = Keyring(reader.load(KeyRow), reader.load(KeyEndRow))
     if settings.operator_key:
-        rows.append(new_key(settings.operator_key, "operator", "operator", now_ms))
+        if known.has_ended(settings.operator_key):
+            raise OpenSlotError(Code.CONFIG_INVALID, "it was revoked", where="operator_key")
+        if not known.holds(settings.operator_key):
+            rows.append(new_key(settings.operator_key, "operator", "operator", now_ms))
         return rows, None
-    if Keyring(reader.load(KeyRow)).has_operator():
+    if known.has_operator():
         return rows, None
     token = make_token("operator", entropy(TOKEN_ENTROPY_BYTES))
     return [*rows, new_key(token, "operator", "operator", now_ms)], token
@@ -94,6 +101,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     judge = Judge(catalogue, books.budgets, traffic_rules(), settings.skew_ms, settings.late_ms)
     rooms = Rooms(
         limits=settings.limits,
+        keys=keys,
         sessions=Sessions(reader.load(SessionRow)),
         catalogue=catalogue,
         orders=orders,

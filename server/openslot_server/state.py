@@ -6,7 +6,7 @@ Each method judges, changes the state in memory, and returns once the change is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
@@ -17,14 +17,14 @@ from openslot_server.config import Settings
 from openslot_server.demand.model import JUDGED, Campaign, CampaignDraft, Creative, LineItem, LineItemDraft, Status
 from openslot_server.impressions.ledger import Entry, Kind
 from openslot_server.impressions.postings import funded
-from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, Principal, Role, make_token, new_key
+from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, Principal, Role, make_token, named, new_key
 from openslot_server.reports.queries import Dimension, Report, report_of
 from openslot_server.reports.rollups import Rollups
 from openslot_server.rooms import Entropy, Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
 from openslot_server.storage.awaiting import Awaiting
-from openslot_server.storage.store import GeometryRow, KeyRow, Row, Store
+from openslot_server.storage.store import GeometryRow, KeyEndRow, KeyRow, Row, Store, TicketKeyRow
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
 from openslot_spec.messages import Message, PlacementsRevoked
@@ -35,11 +35,22 @@ __all__ = ["Clock", "Listener", "Server"]
 Clock = Callable[[], int]
 """Milliseconds since 1970-01-01 UTC."""
 KEYS_READ_AGAIN_MS = 1_000
+KEY_ROWS = (KeyRow, KeyEndRow, TicketKeyRow)
+"""What other processes may write while a server runs: `openslot keys`."""
 STOP_S = 5.0
 
 
 class Listener(Protocol):
     """A connected world."""
+
+    @property
+    def key(self) -> str:
+        """The sha-256 of the key it said hello with; empty before that."""
+        ...
+
+    def end(self, why: OpenSlotError) -> None:
+        """Say why, and close the connection."""
+        ...
 
     def push(self, message: Message) -> None:
         """Send a message that was not asked for."""
@@ -69,8 +80,9 @@ class Server:
         store.commit(rows).result()
         with store.read() as reader:
             self.rooms: Rooms = open_rooms(reader, settings, clock(), entropy)
-            self._keyring = Keyring(reader.load(KeyRow))
-        self._keys_read_ms = clock()
+        self._keyring = Keyring()
+        self._key_rows_read = dict.fromkeys(KEY_ROWS, 0)
+        self._take_keys(self._added_keys())
         self._examiner = Examiner(self._geometry)
 
     def answer(self, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
@@ -112,6 +124,10 @@ class Server:
         await self._commit(self.rooms.audits.decide(revealed, state, why, self.clock()))
         return True
 
+    async def read_keys(self) -> None:
+        """Take what `openslot keys` wrote: keys that were added or revoked, a secret that signs from now on."""
+        self._take_keys(await asyncio.to_thread(self._added_keys))
+
     async def stop(self) -> None:
         """Say `bye` to every world, and wait for a while until all are gone."""
         with suppress(TimeoutError):
@@ -125,8 +141,7 @@ class Server:
         except OpenSlotError:
             if self.clock() < self._keys_read_ms + KEYS_READ_AGAIN_MS:
                 raise
-        self._keys_read_ms = self.clock()
-        self._keyring = Keyring(await asyncio.to_thread(self._read_keys))
+        await self.read_keys()
         return self._keyring.authenticate(token)
 
     async def add_key(self, principal: Principal, role: Role, account: str) -> str:
@@ -137,6 +152,25 @@ class Server:
         self._keyring.add(row)
         await self._commit([row])
         return token
+
+    def keys(self, principal: Principal) -> list[KeyRow]:
+        """Return the keys that hold; operators only."""
+        principal.require("operator")
+        return self._keyring.rows
+
+    async def revoke_key(self, principal: Principal, name: str) -> KeyRow:
+        """End a key for good, and its connections; operators only.
+
+        Raises:
+            OpenSlotError: `KEY_NAME_UNKNOWN`, or `INVALID` for the last operator's key.
+        """
+        row = named(self.keys(principal), name)
+        if row.role == "operator" and sum(other.role == "operator" for other in self._keyring.rows) == 1:
+            raise OpenSlotError(Code.INVALID, "the last operator's key; make another one first", where="name")
+        end = KeyEndRow(row.sha256, self.clock())
+        self._end_key(end)
+        await self._commit([end])
+        return row
 
     async def register_creative(self, principal: Principal, creative: Creative) -> Creative:
         """Return the creative as kept; its bytes must be in the library already.
@@ -259,9 +293,26 @@ class Server:
             row = reader.find(GeometryRow, world=world, sha256=sha256)
             return None if row is None else row.data
 
-    def _read_keys(self) -> list[KeyRow]:
+    def _added_keys(self) -> dict[type[Row], tuple[int, list[Any]]]:
         with self.store.read() as reader:
-            return list(reader.load(KeyRow))
+            return {kind: (read, list(reader.load(kind, read))) for kind, read in self._key_rows_read.items()}
+
+    def _take_keys(self, added: Mapping[type[Row], tuple[int, list[Any]]]) -> None:
+        """Take new keys, ends and ticket secrets; what is known already is no change."""
+        self._keys_read_ms = self.clock()
+        self._key_rows_read = {kind: read + len(rows) for kind, (read, rows) in added.items()}
+        for end in added[KeyEndRow][1]:
+            self._end_key(end)
+        for row in added[KeyRow][1]:
+            self._keyring.add(row)
+        for secret in added[TicketKeyRow][1]:
+            self.rooms.keys.add(secret)
+
+    def _end_key(self, end: KeyEndRow) -> None:
+        self._keyring.end(end)
+        for listener in tuple(self.listeners):
+            if listener.key == end.sha256:
+                listener.end(OpenSlotError(Code.KEY_UNKNOWN, "it was revoked"))
 
     def _require_sound(self) -> None:
         if self._is_broken:

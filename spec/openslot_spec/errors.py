@@ -27,6 +27,7 @@ class Code(StrEnum):
     INTERNAL = "wire.internal"
     # who
     KEY_UNKNOWN = "auth.key_unknown"
+    KEY_NAME_UNKNOWN = "auth.name_unknown"
     ROLE_FORBIDDEN = "auth.role_forbidden"
     # HTTP
     PATH_UNKNOWN = "http.path_unknown"
@@ -105,6 +106,7 @@ SENTENCES: dict[Code, str] = {
     Code.SHUTTING_DOWN: "The server is stopping; reconnect after `retry_after_ms`.",
     Code.INTERNAL: "The server failed; nothing was acknowledged, send again.",
     Code.KEY_UNKNOWN: "The API key is not known here; check the key and the server's address.",
+    Code.KEY_NAME_UNKNOWN: "No API key has this name; `openslot keys list` shows them.",
     Code.ROLE_FORBIDDEN: "The key's role may not do this.",
     Code.PATH_UNKNOWN: "Nothing is at this path; `/openapi.json` lists what there is.",
     Code.METHOD_UNKNOWN: "This path does not take this method; the `Allow` header lists those it takes.",

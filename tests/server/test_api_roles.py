@@ -7,10 +7,19 @@ import pytest
 
 from openslot_server.http.api import OPERATIONS, description
 from openslot_server.http.routes import Operation
+from openslot_server.keys import digest
 from tests.server.glbs import board
 from tests.server.serving import ACCOUNTS, MODEL, Serving, line_item_draft, serving
 
 DOCUMENT = description()
+ALONE: dict[str, dict[str, Any]] = {
+    "create_campaign": {"json": {"name": "Spring", "advertiser": "aurora"}},
+    "open_world": {"json": {"id": "new"}},
+    "open_advertiser": {"json": {"id": "new"}},
+    "create_key": {"json": {"role": "world", "account": "new"}},
+    "list_slots": {"params": {"world": "plaza"}},
+}
+"""Requests that need nothing to be there."""
 WHO = {"world": "plaza", "advertiser": "aurora", "operator": "operator"}
 
 
@@ -24,14 +33,12 @@ async def example(served: Serving, name: str) -> tuple[dict[str, str], dict[str,
     """Return path values and a request about aurora's and plaza's things, once what it needs is there."""
     data = board()
     path: dict[str, str] = {}
-    request: dict[str, Any] = {}
+    request = ALONE.get(name, {})
     match name:
         case "upload_creative":
             request = {"params": {"label": "Ad", "advertiser": "aurora"}, "content": data, "headers": dict(MODEL)}
         case "show_creative" | "revoke_creative":
             path["sha256"] = (await served.upload("aurora", data)).json()["creative"]["sha256"]
-        case "create_campaign":
-            request = {"json": {"name": "Spring", "advertiser": "aurora"}}
         case "create_line_item":
             await served.upload("aurora", data)
             request = {"json": line_item_draft(await served.campaign(), data)}
@@ -39,12 +46,8 @@ async def example(served: Serving, name: str) -> tuple[dict[str, str], dict[str,
             path["id"], request = await served.campaign(), {"json": {"status": "paused"}}
         case "set_line_item_status":
             path["id"], request = await served.line_item(), {"json": {"status": "paused"}}
-        case "open_world" | "open_advertiser":
-            request = {"json": {"id": "new"}}
-        case "create_key":
-            request = {"json": {"role": "world", "account": "new"}}
-        case "list_slots":
-            request = {"params": {"world": "plaza"}}
+        case "revoke_key":
+            path["name"] = digest(served.keys["mall"])[:16]
     return path, request
 
 
@@ -82,7 +85,7 @@ async def test_each_role_may_what_the_table_says(served: Serving, operation: Ope
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer ok_operator_nobody", "Basic b3BlcmF0b3I6"])
 async def test_nobody_may_anything(served: Serving, operation: Operation, authorization: str) -> None:
-    path = operation.path.format(sha256="0" * 64, id="x")
+    path = operation.path.format(sha256="0" * 64, id="x", name="x")
     answer = await served.ask("", operation.method, path, headers={"Authorization": authorization})
     assert_refused(answer, 401, "auth.key_unknown")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -138,3 +141,24 @@ async def test_a_list_is_read_page_by_page(served: Serving) -> None:
             break
         after = page["next"]
     assert found == sorted(made)
+
+
+async def test_a_revoked_key_opens_nothing_any_more_and_is_not_listed(served: Serving) -> None:
+    name = digest(served.keys["aurora"])[:16]
+    assert (await served.ask("aurora", "GET", "/v1/campaigns")).status_code == 200
+    ended = (await served.ask("operator", "DELETE", f"/v1/keys/{name}")).json()
+    assert (ended["name"], ended["account"]) == (name, "aurora")
+    after = await served.ask("aurora", "GET", "/v1/campaigns")
+    assert (after.status_code, after.json()["error"]["code"]) == (401, "auth.key_unknown")
+    listed = (await served.ask("operator", "GET", "/v1/keys")).json()["items"]
+    assert name not in [key["name"] for key in listed]
+    again = await served.ask("operator", "DELETE", f"/v1/keys/{name}")
+    assert (again.status_code, again.json()["error"]["code"]) == (404, "auth.name_unknown")
+
+
+async def test_the_last_operators_key_stays(served: Serving) -> None:
+    path = f"/v1/keys/{digest(served.keys['operator'])[:16]}"
+    refused = await served.ask("operator", "DELETE", path)
+    assert (refused.status_code, refused.json()["error"]["where"]) == (422, "name")
+    await served.ask("operator", "POST", "/v1/keys", json={"role": "operator", "account": "second"})
+    assert (await served.ask("operator", "DELETE", path)).status_code == 200

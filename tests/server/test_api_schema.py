@@ -75,7 +75,7 @@ def test_what_the_server_takes_fits_the_schema(client: TestClient, operation: Op
 def test_any_query_and_path_is_answered(client: TestClient, operation: Operation, data: st.DataObject) -> None:
     query = data.draw(st.dictionaries(st.sampled_from(["limit", "after", "by", "format", "tier", "x"]), st.text()))
     name = data.draw(st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1))
-    path = operation.path.replace("{id}", "{}").replace("{sha256}", "{}").format(_quoted(name))
+    path = operation.path.replace("{id}", "{}").replace("{sha256}", "{}").replace("{name}", "{}").format(_quoted(name))
     answer = client.request(operation.method, path, params=query)
     assert answer.status_code < 500, answer.text
 

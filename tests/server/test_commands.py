@@ -18,7 +18,7 @@ import pytest
 
 from openslot_server.cli.main import main
 from openslot_server.storage.sqlite import SqliteStore, reading
-from openslot_server.storage.store import KeyRow, LedgerRow
+from openslot_server.storage.store import KeyRow, LedgerRow, TicketKeyRow
 from tests.server.market import Market
 
 
@@ -100,6 +100,29 @@ def test_keys_are_shown_once_and_kept_as_digests(database: Path, run: Run) -> No
     listed = json.loads(run("keys", "list", "--database", database, "--json").stdout)
     assert ("world", "arcade") in [(one["role"], one["account"]) for one in listed]
     assert key.encode() not in database.read_bytes()
+
+
+def test_a_key_that_was_revoked_is_not_listed_and_cannot_be_revoked_again(database: Path, run: Run) -> None:
+    run("keys", "add", "world", "arcade", "--database", database)
+    line = next(line for line in run("keys", "list", "--database", database).stdout.splitlines() if "arcade" in line)
+    name = line.split()[-1]
+    assert run("keys", "revoke", name, "--database", database).stdout == "revoked: world arcade\n"
+    assert "arcade" not in run("keys", "list", "--database", database).stdout
+    again = run("keys", "revoke", name, "--database", database)
+    assert (again.returncode, "auth.name_unknown" in again.stderr) == (1, True)
+
+
+def test_tickets_are_signed_with_another_key_after_a_rotation_and_the_old_one_is_kept(database: Path, run: Run) -> None:
+    with reading(database) as reader:
+        before = list(reader.load(TicketKeyRow))
+    key = json.loads(run("keys", "rotate-tickets", "--database", database, "--json").stdout)["key_id"]
+    with reading(database) as reader:
+        after = list(reader.load(TicketKeyRow))
+    assert after[:-1] == before
+    assert after[-1].key_id.hex() == key
+    assert run("ledger", "verify", "--database", database).returncode == 0
+    missing = run("keys", "rotate-tickets", "--database", database.with_name("typo.sqlite3"))
+    assert (missing.returncode, database.with_name("typo.sqlite3").exists()) == (2, False)
 
 
 def test_a_key_for_an_account_with_no_possible_name_is_refused(database: Path, run: Run) -> None:

@@ -4,7 +4,8 @@ from typing import get_args
 
 import pytest
 
-from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, Principal, Role, make_token, new_key
+from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, Principal, Role, digest, make_token, named, new_key
+from openslot_server.storage.store import KeyEndRow
 from openslot_spec.errors import Code, OpenSlotError
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -61,3 +62,28 @@ def test_an_account_is_its_own_holders_and_the_operators() -> None:
         with pytest.raises(OpenSlotError) as refused:
             stranger.require_account("world", "plaza")
         assert refused.value.code is Code.ROLE_FORBIDDEN
+
+
+def test_an_end_is_for_good_in_whatever_order_it_is_read() -> None:
+    key, other = token("world"), token("world", 8)
+    end, row = KeyEndRow(digest(key), 2), new_key(key, "world", "plaza", 1)
+    late, early = Keyring([row]), Keyring(ends=[end])
+    late.end(end)
+    early.add(row)
+    for keyring in (late, early, Keyring([row], [end])):
+        keyring.add(new_key(other, "world", "plaza", 1))
+        with pytest.raises(OpenSlotError) as refused:
+            keyring.authenticate(key)
+        assert (refused.value.code, refused.value.detail) == (Code.KEY_UNKNOWN, "it was revoked")
+        assert keyring.authenticate(other) == Principal("world", "plaza")
+
+
+@pytest.mark.parametrize(("digits", "is_found"), [(64, True), (12, True), (11, False), (0, False)])
+def test_a_key_is_named_by_enough_of_its_digest(digits: int, is_found: bool) -> None:
+    row = new_key(token("world"), "world", "plaza", 1)
+    rows = [row, new_key(token("world", 8), "world", "plaza", 1)]
+    try:
+        assert named(rows, row.sha256[:digits]) is row
+        assert is_found
+    except OpenSlotError as error:
+        assert (error.code, is_found) == (Code.KEY_NAME_UNKNOWN, False)

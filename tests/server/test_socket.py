@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -17,9 +18,11 @@ from websockets.exceptions import InvalidStatus
 from openslot_server import state
 from openslot_server.http import protocols
 from openslot_server.http.socket import CLOSE_CODES
-from openslot_server.keys import new_key
+from openslot_server.keys import digest, new_key
 from openslot_server.run import now_ms
 from openslot_server.storage.sqlite import SqliteStore
+from openslot_server.storage.store import KeyEndRow
+from openslot_server.ticket_keys import new_ticket_key
 from openslot_spec.codec import JSON, MSGPACK, Codec
 from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns
 from openslot_spec.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES, Limits
@@ -237,6 +240,35 @@ async def test_a_revoked_creative_leaves_every_screen_and_never_serves_again(ser
         assert (await plaza.hear(), await also_plaza.hear()) == (told, told)
         assert (await plaza.ask(PlacementsGet(slots=("north",)))).none[0].reason == "no_demand"
         await stranger.ready()
+
+
+async def test_a_key_that_another_process_revokes_ends_its_connections(served: Live) -> None:
+    operators = await served.server.add_key(OPERATOR, "operator", "second")
+    async with served.world() as world, served.world(key=operators) as other:
+        await world.ready()
+        await other.ready()
+        served.server.store.commit([KeyEndRow(digest(served.key), now_ms())]).result()  # as `openslot keys revoke` does
+        assert await world.refusal() == ("auth.key_unknown", 4401)
+        assert isinstance(await other.ask(SlotsPut(slots=(SLOT,))), SlotsAck)
+    async with served.world() as again:
+        assert isinstance(await again.hello(), Error)
+
+
+async def test_a_rotated_key_signs_without_a_restart_and_what_it_replaced_is_still_taken(served: Live) -> None:
+    await served.line_item()
+    async with served.world() as world:
+        await world.with_slot()
+        before = (await world.ask(PlacementsGet(slots=("north",)))).placements[0].ticket
+        row = new_ticket_key(secrets.token_bytes, now_ms())
+        served.server.store.commit([row]).result()  # as `openslot keys rotate-tickets` does
+        await until(lambda: served.server.rooms.keys.newest == row.key_id)
+        after = (await world.ask(PlacementsGet(slots=("north",)))).placements[0].ticket
+        assert (before[:4] == row.key_id, after[:4] == row.key_id) == (False, True)
+        said = {"kind": [EventKind.RENDERED] * 2, "ticket": [0, 1], "at_ms": [now_ms()] * 2}
+        columns = {name: np.array(said.get(name, [0, 0])) for name in COLUMNS}
+        batch = ExposuresPut(batch=bytes(16), tickets=(before, after), columns=ExposureColumns.build(columns).pack())
+        ack = await world.ask(batch)
+        assert (ack.accepted, ack.refused) == (2, ())
 
 
 async def test_a_reader_that_stops_reading_is_let_go_and_holds_little(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openslot_server.storage.sqlite import SqliteStore, exclusive, reading
-from openslot_server.storage.store import ROWS, KeyRow, LedgerRow, SessionRow, SlotRow, SomeRow
+from openslot_server.storage.store import ROWS, CreativeRow, KeyRow, LedgerRow, SessionRow, SlotRow, SomeRow
 from openslot_spec.errors import Code, OpenSlotError
 
 
@@ -47,8 +47,8 @@ def test_every_row_class_has_its_table(store: SqliteStore) -> None:
 
 
 def test_a_latest_row_replaces_the_one_with_its_key(store: SqliteStore) -> None:
-    store.commit([KeyRow("aa", "world", "plaza", 1), KeyRow("aa", "world", "arcade", 2)]).result(5)
-    assert loaded(store, KeyRow) == [KeyRow("aa", "world", "arcade", 2)]
+    store.commit([CreativeRow("aa", "aurora", "old", 1), CreativeRow("aa", "aurora", "new", 2)]).result(5)
+    assert loaded(store, CreativeRow) == [CreativeRow("aa", "aurora", "new", 2)]
 
 
 @settings(max_examples=15, deadline=None)  # every commit waits for the disk

@@ -6,7 +6,6 @@ bytes of its GLB, with what is said of it in the query string: nothing has to be
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from collections.abc import Iterable
@@ -48,7 +47,7 @@ from openslot_server.http.routes import Call, operation, page_of, routes
 from openslot_server.keys import Principal, Role
 from openslot_server.reports.queries import Report
 from openslot_server.reports.tables import csv_rows
-from openslot_server.storage.store import KeyRow, Store
+from openslot_server.storage.store import KeyRow
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["OPERATIONS", "api_routes", "description"]
@@ -130,13 +129,14 @@ async def list_worlds(call: Call[Page, Empty]) -> AccountPage:
     """List the worlds that have a key or have registered slots; a world sees itself."""
     worlds = {*call.server.worlds(call.principal)}
     if call.principal.role == "operator":
-        worlds |= {key.account for key in await _keys(call) if key.role == "world"}
+        worlds |= {key.account for key in call.server.keys(call.principal) if key.role == "world"}
     return _accounts(worlds, call.query)
 
 
 async def list_advertisers(call: Call[Page, Empty]) -> AccountPage:
     """List the advertisers that have a key."""
-    return _accounts({key.account for key in await _keys(call) if key.role == "advertiser"}, call.query)
+    keys = call.server.keys(call.principal)
+    return _accounts({key.account for key in keys if key.role == "advertiser"}, call.query)
 
 
 async def open_world(call: Call[Empty, Account]) -> KeyAnswer:
@@ -156,12 +156,13 @@ async def create_key(call: Call[Empty, KeyDraft]) -> KeyAnswer:
 
 async def list_keys(call: Call[Page, Empty]) -> KeyPage:
     """List all keys: whose they are, never what they are."""
-    known = [
-        KeyRecord(name=key.sha256[:16], role=key.role, account=key.account, created_ms=key.created_ms)
-        for key in await _keys(call)
-    ]
-    items, after = page_of(known, lambda key: key.name, call.query)
+    items, after = page_of(map(_key_record, call.server.keys(call.principal)), lambda key: key.name, call.query)
     return KeyPage(items=items, next=after)
+
+
+async def revoke_key(call: Call[Empty, Empty]) -> KeyRecord:
+    """Revoke a key for good; its connections are closed."""
+    return _key_record(await call.server.revoke_key(call.principal, call.path["name"]))
 
 
 async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
@@ -204,6 +205,7 @@ OPERATIONS = (
     operation("POST", "/v1/advertisers", OPERATOR, open_advertiser, status=201),
     operation("GET", "/v1/keys", OPERATOR, list_keys),
     operation("POST", "/v1/keys", OPERATOR, create_key, status=201),
+    operation("DELETE", "/v1/keys/{name}", OPERATOR, revoke_key),
     operation("GET", "/v1/slots", WORLD, list_slots),
     operation("GET", "/v1/reports", EVERYONE, make_report, other_media=("text/csv",)),
     operation("GET", "/v1/audits", OPERATOR, list_audits),
@@ -257,13 +259,8 @@ async def _new_key(call: Call[Any, Any], role: Role, account: str) -> KeyAnswer:
     return KeyAnswer(role=role, account=account, key=key)
 
 
-async def _keys(call: Call[Any, Any]) -> list[KeyRow]:
-    return await asyncio.to_thread(_read_keys, call.server.store)
-
-
-def _read_keys(store: Store) -> list[KeyRow]:
-    with store.read() as reader:
-        return list(reader.load(KeyRow))
+def _key_record(row: KeyRow) -> KeyRecord:
+    return KeyRecord(name=row.sha256[:16], role=row.role, account=row.account, created_ms=row.created_ms)
 
 
 def _accounts(names: Iterable[str], page: Page) -> AccountPage:

@@ -21,6 +21,7 @@ STATUS: Mapping[Code, int] = {
     Code.MALFORMED: 400,
     Code.KEY_UNKNOWN: 401,
     Code.ROLE_FORBIDDEN: 403,
+    Code.KEY_NAME_UNKNOWN: 404,
     Code.PATH_UNKNOWN: 404,
     Code.CREATIVE_UNKNOWN: 404,
     Code.CAMPAIGN_UNKNOWN: 404,

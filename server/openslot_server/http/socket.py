@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from openslot_server.http.errors import refusal
 from openslot_server.http.outbound import Outbound
+from openslot_server.keys import digest
 from openslot_server.metrics import Metrics
 from openslot_server.pace import Bucket
 from openslot_server.sessions import Seat
@@ -73,7 +74,9 @@ class Connection:
         self._outbound = Outbound(
             self._send_frame, server.settings.outbound_bytes, self._limits.batches_in_flight, server.awaiting
         )
-        self._stopping = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._why = OpenSlotError(Code.SHUTTING_DOWN, retry_after_ms=RETRY_AFTER_MS)
+        self.key = ""
         self._gone = asyncio.Event()
 
     def push(self, message: Message) -> None:
@@ -81,9 +84,14 @@ class Connection:
         if self._session.state is State.READY:
             self._send(message)
 
+    def end(self, why: OpenSlotError) -> None:
+        """Say why, and close the connection."""
+        self._why = why
+        self._ending.set()
+
     async def stop(self) -> None:
         """Say `bye` and return once the connection is closed."""
-        self._stopping.set()
+        self._ending.set()
         await self._gone.wait()
 
     async def run(self) -> None:
@@ -103,16 +111,16 @@ class Connection:
         """Return why the connection ends: None for `bye` and for a world that went away."""
         live = asyncio.create_task(self._live())
         full = asyncio.create_task(self._outbound.overflow.wait())
-        stop = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({live, writer, full, stop}, return_when=asyncio.FIRST_COMPLETED)
+        ending = asyncio.create_task(self._ending.wait())
+        await asyncio.wait({live, writer, full, ending}, return_when=asyncio.FIRST_COMPLETED)
         try:
             if full.done():
                 return OpenSlotError(Code.SLOW_CONSUMER, f"{self._server.settings.outbound_bytes} bytes wait unread")
-            if stop.done():
-                return OpenSlotError(Code.SHUTTING_DOWN, retry_after_ms=RETRY_AFTER_MS)
+            if ending.done():
+                return self._why
             return writer.result() if writer.done() else live.result()
         finally:
-            for task in (live, full, stop):
+            for task in (live, full, ending):
                 task.cancel()
 
     async def _live(self) -> OpenSlotError | None:
@@ -141,6 +149,7 @@ class Connection:
             raise OpenSlotError(Code.UNSUPPORTED_VERSION, "spoken here: 1", where="versions")
         if hello.role != "world":
             raise OpenSlotError(Code.ROLE_FORBIDDEN, "only worlds are served here", where="role")
+        self.key = digest(hello.key)
         principal = await self._server.authenticate(hello.key)
         principal.require_account("world", hello.world)
         seat, resumed = await self._server.take_seat(hello.world, hello.resume)

@@ -22,6 +22,7 @@ __all__ = [
     "DecisionRow",
     "GeometryRow",
     "HeadRow",
+    "KeyEndRow",
     "KeyRow",
     "LatestRow",
     "LedgerRow",
@@ -54,7 +55,7 @@ class LatestRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRow(LatestRow):
+class KeyRow(Row):
     """An API key, known by its digest."""
 
     TABLE = "keys"
@@ -62,6 +63,15 @@ class KeyRow(LatestRow):
     role: str
     account: str
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEndRow(Row):
+    """An API key that was revoked, for good."""
+
+    TABLE = "key_ends"
+    sha256: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +244,7 @@ class VerdictRow(Row):
 
 ROWS: tuple[type[Row], ...] = (
     KeyRow,
+    KeyEndRow,
     TicketKeyRow,
     SessionRow,
     SlotRow,

@@ -1,0 +1,2 @@
+CREATE TABLE key_ends (
+  sha256 TEXT NOT NULL, at_ms INTEGER NOT NULL);
