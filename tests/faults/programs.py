@@ -16,6 +16,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
@@ -36,34 +37,70 @@ PRICE_MICROS = 1_003
 OPERATOR_KEY = "ok_operator_" + "k" * 24
 
 
+class Nursery:
+    """Where programs are born; see `nursery`."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.faults.nursery"]
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # who forks has one thread
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def fork(self, words: tuple[str, ...], environment: dict[str, str], out: Path) -> int:
+        """Return the number of a new process, whose standard output is `out`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"words": words, "environment": environment, "out": str(out)}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=PATIENCE_S)
+
+
 @dataclass
 class Program:
-    """A process that says one line when it is ready; its next life has the same command."""
+    """A process that says one line when it is ready; its next life has the same words."""
 
-    command: tuple[str, ...]
+    nursery: Nursery
+    fifo: Path
+    words: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    life: subprocess.Popen[str] | None = None
+    number: int = 0
+    """The process, 0 while there is none."""
+    _said: IO[str] | None = None
 
     def start(self) -> str:
         """Return the line."""
-        self.life = subprocess.Popen(
-            [sys.executable, "-m", *self.command],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self.life.stdout is not None
-        return self.life.stdout.readline()
+        if not self.fifo.exists():
+            os.mkfifo(self.fifo)
+        self.number = self.nursery.fork(self.words, self.environment, self.fifo)
+        self._said = self.fifo.open("r")
+        line = self._said.readline()
+        assert line, f"{self.words} said nothing"
+        return line
 
     def end(self, how: signal.Signals) -> str:
         """Return what it said after the first line."""
-        assert self.life is not None
-        self.life.send_signal(how)
-        said, _ = self.life.communicate(timeout=PATIENCE_S)
+        assert self._said is not None
+        os.kill(self.number, how)
+        with self._said:
+            said = self._said.read()
+        end_s = time.monotonic() + PATIENCE_S
+        while self._is_there():
+            assert time.monotonic() < end_s, f"{self.words} does not end"
+            time.sleep(0.001)
+        self.number = 0
         return said
+
+    def _is_there(self) -> bool:
+        try:
+            os.kill(self.number, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 @dataclass
@@ -73,19 +110,23 @@ class Town:
     folder: Path
     disk: Path
     """Where the database is."""
+    nursery: Nursery = field(init=False)
     server: Program = field(init=False)
     world: Program = field(init=False)
     port: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.port, key = _free_port(), asyncio.run(_prepare(self.database))
-        serve = ("openslot_server", "serve", "--json", "--port", str(self.port))
+        self.nursery = Nursery()
+        serve = ("openslot", "serve", "--json", "--port", str(self.port))
         self.server = Program(
+            self.nursery,
+            self.folder / "server.said",
             (*serve, "--database", str(self.database)),
             {"OPENSLOT_OPERATOR_KEY": OPERATOR_KEY, "OPENSLOT_PLACEMENT_MS": "4000", "OPENSLOT_LOG_LEVEL": "error"},
         )
-        walk = ("tests.faults.world_program", f"ws://127.0.0.1:{self.port}", key, str(self.spool))
-        self.world = Program((*walk, str(self.folder / "cache")))
+        walk = ("world", f"ws://127.0.0.1:{self.port}", key, str(self.spool), str(self.folder / "cache"))
+        self.world = Program(self.nursery, self.folder / "world.said", walk)
 
     @property
     def database(self) -> Path:
@@ -126,8 +167,9 @@ class Town:
 
     def close(self) -> None:
         for program in (self.world, self.server):
-            if program.life is not None and program.life.poll() is None:
+            if program.number:
                 program.end(signal.SIGKILL)
+        self.nursery.close()
 
 
 def _free_port() -> int:

@@ -39,9 +39,8 @@ def fill(disk: Path) -> Path:
 
 def limit_files(town: Town) -> None:
     """Let no file of the running server grow by more than a little."""
-    assert town.server.life is not None
     size = town.database.with_name(town.database.name + "-wal").stat().st_size + ROOM_BYTES
-    resource.prlimit(town.server.life.pid, resource.RLIMIT_FSIZE, (size, size))
+    resource.prlimit(town.server.number, resource.RLIMIT_FSIZE, (size, size))
 
 
 def until_it_fails(town: Town) -> Witness:

@@ -11,7 +11,9 @@ import pytest
 from tests.faults.programs import Program, Town
 from tests.faults.witness import Witness, check, stored
 
-CYCLES, SOAK_CYCLES = 20, 500
+CYCLES, SOAK_CYCLES = 50, 500
+LOAD_S = 0.3
+"""How long both live at the most, after something came through."""
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def play(town: Town, cycles: int, seed: int) -> Witness:
     town.world.start()
     for cycle in range(cycles):
         town.go_on()
-        time.sleep(chance.random())
+        time.sleep(chance.uniform(0, LOAD_S))
         witness.look()
         kill(town.server if cycle % 2 else town.world, witness)
         assert witness.acknowledged <= stored(town).keys()

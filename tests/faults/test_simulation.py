@@ -47,11 +47,16 @@ def test_a_planted_fault_is_found(plant: str) -> None:
 
 
 def test_in_fair_weather_everything_counts() -> None:
-    after = play(1, fair_weather)
-    assert judge(after) == []
-    assert [walker.kills for walker in after.walkers] == [0, 0]
-    assert sum(life.viewable for walker in after.walkers for life in walker.stats) > 2
-    assert not any(life.events.refused or life.events.dropped for walker in after.walkers for life in walker.stats)
+    viewable = 0
+    for seed in range(5):
+        after = play(seed, fair_weather)
+        assert judge(after) == []
+        assert [(walker.kills, len(walker.stats)) for walker in after.walkers] == [(0, 1)] * 2
+        lives = [life for walker in after.walkers for life in walker.stats]
+        assert not any(life.events.refused or life.events.dropped for life in lives)
+        assert all(life.events.accepted == life.events.spooled > 0 for life in lives)
+        viewable += sum(life.viewable for life in lives)
+    assert viewable
 
 
 def test_storms_bring_about_everything_that_is_judged() -> None:

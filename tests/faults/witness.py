@@ -19,15 +19,26 @@ TERMS = Terms(skew_ms=5_000, late_ms=24 * 3_600_000)
 
 
 class Witness:
-    """What the spool file said whenever it was looked at: what the world kept, and what it was told is durable."""
+    """What a world wrote into its spool: what it kept, and what it was told is durable at the server."""
 
     def __init__(self, spool: Path) -> None:
         self.kept: dict[bytes, bytes] = {}
         self.acknowledged: set[bytes] = set()
         self._spool = spool
+        self._sizes: dict[Path, int] = {}
 
     def look(self) -> None:
-        for batch, payload in spool_file.records(self._spool.read_bytes()):
+        """Read what is new in the journals, and the spool: a killed world may have written there alone."""
+        for journal in self._spool.parent.glob(f"{self._spool.name}.*.journal"):
+            if journal.stat().st_size != self._sizes.get(journal):
+                data = journal.read_bytes()
+                self._sizes[journal] = len(data)
+                self._read(bytes(spool_file.MAGIC_BYTES) + data)
+        if self._spool.exists():
+            self._read(self._spool.read_bytes())
+
+    def _read(self, data: bytes) -> None:
+        for batch, payload in spool_file.records(data):
             if payload:
                 assert self.kept.setdefault(batch, payload) == payload
             else:
