@@ -8,6 +8,7 @@ from openslot_sdk.meter import Look, Seen, Sight
 from openslot_sdk.scenes import Triangles
 from openslot_sdk.settings import Settings
 from openslot_sdk.stats import Stats
+from openslot_sdk.views import Playing
 from openslot_sdk.world import World
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Pose, Slot
@@ -19,6 +20,7 @@ __all__ = [
     "Code",
     "Look",
     "OpenSlotError",
+    "Playing",
     "Pose",
     "Seen",
     "Settings",

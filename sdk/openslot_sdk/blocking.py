@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike
 
 from openslot_sdk import world
 from openslot_sdk.ads import Ad
-from openslot_sdk.meter import Look, Moving, Seen
+from openslot_sdk.meter import Look, Moving, Screen, Seen
 from openslot_sdk.scenes import Triangles
 from openslot_sdk.settings import Settings
 from openslot_sdk.stats import Stats
+from openslot_sdk.views import Playing
 from openslot_spec.slots import Slot
 from openslot_view.cameras import Camera
 
@@ -114,13 +115,18 @@ class World:
         """Take a thing or a person away, if it is there."""
         self._there(lambda: self._world.remove(name))
 
-    def tick(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
+    def tick(
+        self,
+        viewers: Mapping[str, Camera | Look],
+        moving: Moving | None = None,
+        playing: Mapping[Screen, Playing] | None = None,
+    ) -> Seen:
         """Return what the viewers see now; call it at each frame, or at least four times a second."""
         for change in self._there(self._world.take_changes):
             if self._show is not None:
                 self._show(change.slot, change.ad)
             self._there(partial(self._world.confirm, change))
-        return self._there(lambda: self._world.measure(viewers, moving))
+        return self._there(lambda: self._world.measure(viewers, moving, playing))
 
     def embed(self, *slots: str) -> bytes:
         """Return the loaded scene as GLB with the ads of `slots` in it, or with all that hang for everybody."""

@@ -9,7 +9,7 @@ after `place`; the world calls `place` once the creative's checked bytes are the
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -21,11 +21,11 @@ from openslot_sdk.audience import Audience, Member
 from openslot_sdk.motion import Motion, motion_rules
 from openslot_sdk.sightings import Sightings
 from openslot_sdk.turns import Budget
-from openslot_sdk.views import Crowd, Opening, Recorded, Tally, Views
+from openslot_sdk.views import Crowd, Opening, Playing, Recorded, Tally, Views
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import OWN, EventKind, WhyNot
 from openslot_spec.messages import Placement
-from openslot_spec.profiles import profile
+from openslot_spec.profiles import profile, profile_names
 from openslot_spec.slots import Slot
 from openslot_view.backends import Backend
 from openslot_view.cameras import Camera, Cameras
@@ -35,6 +35,10 @@ from openslot_view.visibility import Visibility
 __all__ = ["Look", "Meter", "Moving", "Part", "Seen", "Sight", "SlotTally", "Taken"]
 
 Ints = NDArray[np.int64]
+BESIDE = "beside "
+"""Before a profile's name: its views of what is not billed by it."""
+Screen = str | tuple[str, str]
+"""A slot, or a slot and a viewer's name where each sees something else."""
 Moving = tuple[ArrayLike, ArrayLike]
 """Vertices (n, 3) in world metres and triangles (m, 3) that stand before ads just now: avatars, doors."""
 
@@ -84,12 +88,14 @@ class Part:
 class Seen:
     """What the viewers saw when they were last sampled; `refused` says whose cameras could not be used, and why.
 
-    `late` is how many slots were due and not reached in the tick's time; they come first in the next.
+    `late` is how many slots were due and not reached in the tick's time; they come first in the next. `watched` are the
+    slots with a video that somebody looks at now, as their profiles have it: a world should pause the others.
     """
 
     parts: tuple[Part, ...] = ()
     refused: Mapping[str, OpenSlotError] = field(default_factory=dict)
     late: int = 0
+    watched: frozenset[str] = frozenset()
 
     def __getitem__(self, viewer: str) -> dict[str, Sight]:
         """Return, by slot, what is on this viewer's screen; nothing for a viewer who is not there."""
@@ -117,6 +123,9 @@ class SlotTally:
     rendered: int
     viewable: int
     why: Mapping[WhyNot, int]
+    video: Mapping[EventKind, int]
+    beside: Mapping[str, int]
+    """Views that met profiles which are not billed, by their names."""
 
 
 class Meter:
@@ -136,6 +145,8 @@ class Meter:
         """What hangs where, by slot and, for a slot that shows each viewer something else, the viewer's number."""
         self._views: dict[str, Views] = {}
         self._places: dict[str, tuple[Views, int]] = {}
+        self._beside: dict[tuple[str, str], tuple[Views, int]] = {}
+        """By slot and profile: where a slot is judged by one that it is not billed by."""
         self._occluders = Occluders.none()
         self._tickets: dict[int, bytes] = {}
         self._ticket_of: dict[tuple[str, int | None], int] = {}
@@ -145,6 +156,7 @@ class Meter:
         self._sightings: dict[str, Sightings] = {}
         self._refused: dict[str, OpenSlotError] = {}
         self._motion = Motion(motion_rules(), speed_max_mps)
+        self._playing: dict[Views, dict[tuple[int, int | None], Playing]] = {}
 
     def check_slots(self, slots: Sequence[Slot]) -> None:
         """Raise `SLOT_DUPLICATE`, or `PROFILE_UNKNOWN` for a profile nobody knows, if these may not be added."""
@@ -175,6 +187,8 @@ class Meter:
         self.hanging[key], self._ticket_of[key] = placement, self._next_ticket
         self._tickets[self._next_ticket] = placement.ticket
         self._next_ticket += 1
+        for name in placement.also_profiles:
+            self._judge_beside(placement.slot, name)
         self._open([*self.audience.present.values()], [key])
 
     def remove(self, key: tuple[str, int | None], now_ms: float) -> None:
@@ -182,8 +196,8 @@ class Meter:
         placement = self.hanging.pop(key, None)
         if placement is None:
             return
-        views, slot = self._places[placement.slot]
-        self._record(views.end(min(now_ms, placement.expires_ms), slot=slot, viewer=placement.viewer))
+        for views, slot in self._judged(placement):
+            self._record(views, views.end(min(now_ms, placement.expires_ms), slot=slot, viewer=placement.viewer))
         del self._tickets[self._ticket_of.pop(key)]
 
     def withdraw(self, sha256: str, now_ms: float) -> list[Placement]:
@@ -198,16 +212,30 @@ class Meter:
         """End every view."""
         self._remove_all([*self.hanging.values()], now_ms)
 
-    def tick(self, now_ms: float, looks: Mapping[str, Look], moving: Moving | None = None) -> Seen:
+    def tick(
+        self,
+        now_ms: float,
+        looks: Mapping[str, Look],
+        moving: Moving | None = None,
+        playing: Mapping[Screen, Playing] | None = None,
+    ) -> Seen:
         """Measure what is due, as far as time allows, and return what was seen last.
 
-        `moving` are triangles that stand there just now.
+        `moving` are triangles that stand there just now, `playing` the videos that do. Raises `SLOT_UNKNOWN` for one
+        in a slot that is not there.
         """
         self._budget.begin(now_ms)
         self._meet(looks.keys(), now_ms)
-        due = {name: slots for name, views in self._views.items() if len(slots := views.turns.due(now_ms))}
+        self._playing = self._screens(playing or {})
+        due = {name: slots for name, views in self._views.items() if len(slots := _due(views, now_ms))}
         late = self._look(now_ms, due, looks, moving) if due else 0
-        return Seen(tuple(self._parts(now_ms)), self._refused, late)
+        watched = frozenset(
+            views.ids[slot]
+            for views, each in self._playing.items()
+            for slot, _ in each
+            if views.is_watched(now_ms, slot)
+        )
+        return Seen(tuple(self._parts(now_ms)), self._refused, late, watched)
 
     def take(self) -> list[Taken]:
         """Return the events since the last call."""
@@ -216,7 +244,10 @@ class Meter:
 
     def tallies(self) -> dict[str, SlotTally]:
         """Return what came of each slot so far."""
-        return {slot: _slot_tally(views.tally, index) for slot, (views, index) in self._places.items()}
+        beside: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for (slot, name), (views, index) in self._beside.items():
+            beside[slot][name] = int(views.tally.kinds[index][EventKind.VIEWABLE])
+        return {slot: _slot_tally(views.tally, index, beside[slot]) for slot, (views, index) in self._places.items()}
 
     def _add(self, name: str, slots: Sequence[Slot], owners: Sequence[int]) -> None:
         if name in self._views:
@@ -226,26 +257,55 @@ class Meter:
         views = self._views[name]
         self._places |= {slot.id: (views, len(views.slots) - len(slots) + n) for n, slot in enumerate(slots)}
 
+    def _judge_beside(self, slot: str, name: str) -> None:
+        """Judge what hangs in a slot by this profile too, if it is known."""
+        own, index = self._places[slot]
+        if name == own.profile.name or (slot, name) in self._beside or name not in profile_names():
+            return
+        key = f"{BESIDE}{name}"
+        if key not in self._views:
+            self._views[key] = Views(profile(name), (), (), beside=True)
+        views = self._views[key]
+        views.add([own.slots[index]], [own.owners[index]])
+        self._beside[slot, name] = views, len(views.slots) - 1
+
+    def _judged(self, placement: Placement) -> Iterator[tuple[Views, int]]:
+        """Yield where a placement is judged: by the profile that is billed, then by the others."""
+        yield self._places[placement.slot]
+        for name in dict.fromkeys(placement.also_profiles):
+            if (placement.slot, name) in self._beside:
+                yield self._beside[placement.slot, name]
+
+    def _screens(self, playing: Mapping[Screen, Playing]) -> dict[Views, dict[tuple[int, int | None], Playing]]:
+        """Return the videos by the views and the slot, and the viewer's number, that they are in."""
+        found: defaultdict[Views, dict[tuple[int, int | None], Playing]] = defaultdict(dict)
+        for screen, video in playing.items():
+            slot, viewer = (screen, None) if isinstance(screen, str) else screen
+            if slot not in self._places:
+                raise OpenSlotError(Code.SLOT_UNKNOWN, slot, where="playing")
+            views, index = self._places[slot]
+            if viewer is None or viewer in self.audience.present:
+                found[views][index, None if viewer is None else self.audience.present[viewer].number] = video
+        return found
+
     def _meet(self, names: Collection[str], now_ms: float) -> None:
         came, forgotten = self.audience.update(names)
         for member in forgotten:
             for views in self._views.values():
-                self._record(views.end(now_ms, viewer=member.number))
+                self._record(views, views.end(now_ms, viewer=member.number))
         if came:
             self._open(came, [*self.hanging])
 
     def _open(self, members: list[Member], keys: list[tuple[str, int | None]]) -> None:
         """Begin the views of these viewers on what hangs at `keys`, those that are not open yet."""
-        openings: dict[str, list[Opening]] = {}
+        openings: defaultdict[Views, list[Opening]] = defaultdict(list)
         for slot, viewer in keys:
-            views, index = self._places[slot]
             ticket = self._ticket_of[slot, viewer]
             watching = [each for each in members if viewer in (None, each.number)]
-            openings.setdefault(views.profile.name, []).extend(
-                (each.seat, each.number, index, ticket) for each in watching
-            )
-        for name, wanted in openings.items():
-            self._views[name].open(wanted)
+            for views, index in self._judged(self.hanging[slot, viewer]):
+                openings[views].extend((each.seat, each.number, index, ticket) for each in watching)
+        for views, wanted in openings.items():
+            views.open(wanted)
 
     def _parts(self, now_ms: float) -> Iterator[Part]:
         for name, last in self._sightings.items():
@@ -274,11 +334,15 @@ class Meter:
     def _measure(self, now_ms: float, name: str, chosen: Ints, crowd: Crowd, occluders: Occluders) -> None:
         views = self._views[name]
         seen, recorded = views.sample(now_ms, crowd, chosen, occluders, self.backend)
-        self._record(recorded)
+        self._record(views, recorded)
+        if views in self._playing:
+            self._record(views, views.play(now_ms, self._playing[views]))
         views.turns.took(now_ms, chosen)
+        self._budget.spent(len(crowd.cameras) * len(chosen))
+        if views.number != OWN:
+            return
         last = self._sightings.get(name) or Sightings.of((), 0)
         self._sightings[name] = last.after(now_ms, crowd.names, len(views.slots), chosen, seen)
-        self._budget.spent(len(crowd.cameras) * len(chosen))
 
     def _crowd(self, names: Sequence[str], looks: Mapping[str, Look]) -> Crowd:
         cameras = [looks[name].cameras for name in names]
@@ -296,9 +360,10 @@ class Meter:
             self.remove((placement.slot, placement.viewer), now_ms)
         return placements
 
-    def _record(self, recorded: Recorded) -> None:
+    def _record(self, views: Views, recorded: Recorded) -> None:
         if len(recorded.events):
-            self._taken.append(Taken(recorded, tuple(self._tickets[ticket] for ticket in recorded.ticket.tolist())))
+            tickets = tuple(self._tickets[ticket] for ticket in recorded.ticket.tolist())
+            self._taken.append(Taken(recorded, tickets, views.number))
 
 
 def usable(looks: Mapping[str, Look]) -> tuple[tuple[str, ...], dict[str, OpenSlotError]]:
@@ -339,7 +404,14 @@ def _sight(part: Part, row: int, column: int) -> Sight:
     )
 
 
-def _slot_tally(tally: Tally, slot: int) -> SlotTally:
+def _due(views: Views, now_ms: float) -> Ints:
+    """Return the slots that are due; by a profile that is not billed only those in which something hangs."""
+    slots = views.turns.due(now_ms)
+    return slots if views.number == OWN else views.hung(slots)
+
+
+def _slot_tally(tally: Tally, slot: int, beside: Mapping[str, int]) -> SlotTally:
     kinds, why = tally.kinds[slot], tally.why[slot]
     reasons = {reason: int(why[reason]) for reason in WhyNot if why[reason]}
-    return SlotTally(int(kinds[EventKind.RENDERED]), int(kinds[EventKind.VIEWABLE]), reasons)
+    video = {kind: int(kinds[kind]) for kind in EventKind if kind > EventKind.END and kinds[kind]}
+    return SlotTally(int(kinds[EventKind.RENDERED]), int(kinds[EventKind.VIEWABLE]), reasons, video, beside)

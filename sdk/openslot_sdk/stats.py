@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["EventStats", "SlotStats", "Stats"]
 
@@ -19,6 +19,8 @@ class SlotStats:
         rendered: views in which the ad came on screen.
         viewable: views that met the slot's profile.
         why_not: views that ended and did not count, by `WhyNot` in small letters.
+        video: what was seen of videos, by `EventKind` in small letters.
+        beside: views that met a profile by which they are judged and not billed, by its name.
     """
 
     requests: int
@@ -27,6 +29,8 @@ class SlotStats:
     rendered: int
     viewable: int
     why_not: Mapping[str, int]
+    video: Mapping[str, int] = field(default_factory=dict)
+    beside: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

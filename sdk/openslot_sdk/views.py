@@ -10,14 +10,15 @@ sampled; that breaks a run, as any gap does, and the view goes on when they are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openslot_sdk.turns import Turns
-from openslot_spec.exposures import HALF, EventKind, WhyNot
+from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.exposures import HALF, MAX_DURATION_MS, OWN, EventKind, WhyNot
 from openslot_spec.profiles import Profile
 from openslot_spec.slots import Slot
 from openslot_view.backends import Backend
@@ -26,9 +27,10 @@ from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
+from openslot_view.video import Playback, Videos
 from openslot_view.visibility import Visibility, measure
 
-__all__ = ["Crowd", "Opening", "Recorded", "Tally", "Views"]
+__all__ = ["Crowd", "Opening", "Playing", "Recorded", "Tally", "Views"]
 
 Ints = NDArray[np.int64]
 Opening = tuple[int, int, int, int]
@@ -55,6 +57,26 @@ class Crowd:
         return self.cameras.take(np.searchsorted(self.viewer_of_view, np.arange(len(self.seats))))
 
 
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """Where a video stands that plays in a slot; raises `INVALID` for a place outside of it."""
+
+    position_ms: float
+    length_ms: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.position_ms <= self.length_ms <= MAX_DURATION_MS and self.length_ms > 0):
+            raise OpenSlotError(Code.INVALID, f"{self.position_ms} of {self.length_ms} ms", where="playing")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sampled:
+    """What was sampled last, arrays (n,)."""
+
+    rows: Ints
+    samples: Samples
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Recorded:
     """n events and whose they are, arrays (n,); `slot` counts in `Views.slots`."""
@@ -79,18 +101,22 @@ class Tally:
 
 
 class Views:
-    """Every view of the slots that one profile judges."""
+    """Every view of the slots that one profile judges; `beside` if it is not the one by which they are billed."""
 
-    def __init__(self, profile: Profile, slots: Sequence[Slot], owners: Sequence[int]) -> None:
+    def __init__(self, profile: Profile, slots: Sequence[Slot], owners: Sequence[int], *, beside: bool = False) -> None:
         self.profile = profile
+        self.number = profile.number if beside else OWN
+        """As in the column `profile`."""
         # half of a slot is timed too, so it is measured also where the profile asks for more
         self._gates = replace(Gates.of(profile), visible_fraction_min=min(profile.visible_fraction_min, HALF))
         self.slots: tuple[Slot, ...] = ()
         self.ids: tuple[str, ...] = ()
-        self._owners: tuple[int, ...] = ()
+        self.owners: tuple[int, ...] = ()
         self.tally = Tally.of(0)
         self.turns = Turns(profile.sample_ms)
         self._exposures = Exposures(profile)
+        self._videos = Videos(profile.max_gap_ms)
+        self._sampled: _Sampled | None = None
         self._table = np.full((0, 0), NOTHING, np.int64)
         self._free = [*range(FIRST_ROWS)]
         self._viewer, self._ticket, self._slot = (np.zeros(FIRST_ROWS, np.int64) for _ in range(3))
@@ -98,8 +124,8 @@ class Views:
 
     def add(self, slots: Sequence[Slot], owners: Sequence[int]) -> None:
         """Take more slots; raises `SLOT_DEGENERATE` for one without area."""
-        self.slots, self._owners = (*self.slots, *slots), (*self._owners, *owners)
-        self._surfaces = Surfaces.from_slots(self.slots, owner=np.array(self._owners, np.int64))
+        self.slots, self.owners = (*self.slots, *slots), (*self.owners, *owners)
+        self._surfaces = Surfaces.from_slots(self.slots, owner=np.array(self.owners, np.int64))
         self._table = _grown(self._table, (len(self._table), len(self.slots)))
         self.ids = tuple(slot.id for slot in self.slots)
         self.turns.add(len(slots))
@@ -115,6 +141,17 @@ class Views:
         self._table[seats[fresh], slots[fresh]] = rows
         self._viewer[rows], self._ticket[rows], self._slot[rows] = numbers[fresh], tickets[fresh], slots[fresh]
         self._exposures.open(rows)
+        self._videos.open(rows)
+
+    def hung(self, slots: Ints) -> Ints:
+        """Return those of the slots in which something hangs for somebody."""
+        hung: Ints = slots[(self._table[:, slots] != NOTHING).any(axis=0)]
+        return hung
+
+    def is_watched(self, t_ms: float, slot: int) -> bool:
+        """Return whether the run of any view of this slot is on."""
+        rows = self._table[:, slot]
+        return bool(self._exposures.progress(t_ms, rows[rows != NOTHING])[0].any())
 
     def end(self, t_ms: float, *, slot: int | None = None, viewer: int | None = None) -> Recorded:
         """End the views of what hangs in one slot, of one viewer's number, of both, or all."""
@@ -142,7 +179,29 @@ class Views:
         samples = Samples.of(
             seen, self._surfaces, (viewer, slot), only=only, focused=crowd.focused[viewer], idle=idle[viewer]
         )
-        return seen, self._recorded(self._exposures.sample(t_ms, rows[viewer, slot], samples))
+        self._sampled = _Sampled(rows[viewer, slot], samples)
+        events = self._exposures.sample(t_ms, rows[viewer, slot], samples)
+        return seen, self._recorded(events if self.number == OWN else events.of(EventKind.VIEWABLE))
+
+    def play(self, t_ms: float, playing: Mapping[tuple[int, int | None], Playing]) -> Recorded:
+        """Return what became of the videos that were just sampled; `playing` is by slot and, if not None, viewer."""
+        rows = np.zeros(0, np.int64) if self._sampled is None else self._sampled.rows
+        position_ms, length_ms = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+        for (slot, viewer), video in playing.items():
+            those = (self._slot[rows] == slot) & ((viewer is None) | (self._viewer[rows] == viewer))
+            position_ms[those], length_ms[those] = video.position_ms, video.length_ms
+        plays = np.flatnonzero(length_ms > 0)
+        looking, went_on_ms = self._exposures.progress(t_ms, rows[plays])
+        now = Playback(rows[plays], looking, went_on_ms, position_ms[plays], length_ms[plays])
+        told = [self._told(kind, t_ms, plays[places]) for kind, places in self._videos.sample(now)]
+        return self._recorded(Events.join([self._exposures.events(EventKind.START, t_ms, rows[:0]), *told]))
+
+    def _told(self, kind: EventKind, t_ms: float, places: Ints) -> Events:
+        assert self._sampled is not None  # noqa: S101  there was somebody to tell of
+        events = self._exposures.events(kind, t_ms, self._sampled.rows[places])
+        if kind != EventKind.PAUSE:
+            return events
+        return replace(events, why=self._exposures.judge(self._sampled.samples.take(places)))
 
     def _make_room(self, seats: Ints) -> None:
         wanted = int(seats.max(initial=-1)) + 1

@@ -21,7 +21,7 @@ from openslot_sdk.batches import batches, events_per_batch
 from openslot_sdk.cache import Cache
 from openslot_sdk.clock import Clock
 from openslot_sdk.link import Caller, Link, Listener
-from openslot_sdk.meter import Look, Meter, Moving, Seen
+from openslot_sdk.meter import Look, Meter, Moving, Screen, Seen
 from openslot_sdk.outbox import Outbox
 from openslot_sdk.outside import addresses
 from openslot_sdk.placing import Placing
@@ -31,6 +31,7 @@ from openslot_sdk.spool import Spool
 from openslot_sdk.stage import Stage
 from openslot_sdk.stats import EventStats, SlotStats, Stats
 from openslot_sdk.turns import Budget
+from openslot_sdk.views import Playing
 from openslot_sdk.warm import warm_up
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import WhyNot
@@ -180,7 +181,12 @@ class World:
         """Take a thing or a person away, if it is there."""
         self._stage.remove(name)
 
-    def tick(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
+    def tick(
+        self,
+        viewers: Mapping[str, Camera | Look],
+        moving: Moving | None = None,
+        playing: Mapping[Screen, Playing] | None = None,
+    ) -> Seen:
         """Return what the viewers see now; call it at each frame, or at least four times a second.
 
         Args:
@@ -188,12 +194,14 @@ class World:
                 `Look`. A camera that makes no sense stops the measurement of its viewer alone and is said in
                 `Seen.refused`.
             moving: vertices (n, 3) in world metres and triangles (m, 3) of what stands before ads just now.
+            playing: where the videos stand that play now, by slot, or by slot and viewer where each sees something
+                else; `Seen.watched` says for which of them somebody is there.
         """
         for change in self.take_changes():
             if self._show is not None:
                 self._show(change.slot, change.ad)
             self.confirm(change)
-        return self.measure(viewers, moving)
+        return self.measure(viewers, moving, playing)
 
     def take_changes(self) -> list[Change]:
         """Return what is to be shown or taken down: the first third of a `tick`."""
@@ -210,11 +218,16 @@ class World:
             self._ads[place] = change.ad
             self._meter.place(change.placement, self._clock.now_ms())
 
-    def measure(self, viewers: Mapping[str, Camera | Look], moving: Moving | None = None) -> Seen:
+    def measure(
+        self,
+        viewers: Mapping[str, Camera | Look],
+        moving: Moving | None = None,
+        playing: Mapping[Screen, Playing] | None = None,
+    ) -> Seen:
         """Return what the viewers see now: the last third."""
         looks = {name: view if isinstance(view, Look) else Look(view) for name, view in viewers.items()}
         self._meter.set_occluders(self._stage.occluders)
-        seen = self._meter.tick(self._clock.now_ms(), looks, moving)
+        seen = self._meter.tick(self._clock.now_ms(), looks, moving, playing)
         for name in seen.refused.keys() - self._refused:
             self._settings.on_problem(seen.refused[name])
         self._refused = frozenset(seen.refused)
@@ -250,6 +263,8 @@ class World:
                 rendered=tally.rendered,
                 viewable=tally.viewable,
                 why_not={why.name.lower(): count for why, count in tally.why.items() if why is not WhyNot.COUNTED},
+                video={kind.name.lower(): count for kind, count in tally.video.items()},
+                beside=tally.beside,
             )
             for slot, tally in self._meter.tallies().items()
         }

@@ -112,6 +112,11 @@ class Events:
     def __len__(self) -> int:
         return len(self.kind)
 
+    def of(self, kind: EventKind) -> Events:
+        """Return the events of one kind."""
+        chosen = self.kind == kind
+        return self if chosen.all() else Events(*(getattr(self, each.name)[chosen] for each in fields(self)))
+
     @classmethod
     def join(cls, parts: list[Events]) -> Events:
         """Return the events of all `parts`, in their order."""
@@ -126,6 +131,7 @@ class _Views:
     rendered: Bools
     viewable: Bools
     furthest: Ints
+    went_on_ms: Floats
     fraction_sum: Floats
     coverage_sum: Floats
     angle_sum: Floats
@@ -180,6 +186,7 @@ class Exposures:
         why = self.judge(samples)
         passing = why == WhyNot.COUNTED
         went_on = self._timers.take(t_ms, index, self._lanes(samples, why), self.profile.max_gap_ms)
+        views.went_on_ms[index] = went_on[:, GATE]
         self._add(index, samples, went_on[:, GATE])
         reached = np.where(passing, WhyNot.TOO_SHORT, why % WhyNot.UNMEASURABLE)
         views.furthest[index] = np.maximum(views.furthest[index], reached)
@@ -228,6 +235,12 @@ class Exposures:
         """Return the longest run and all runs together of `rows`, in ms, the ones that are on included."""
         longest, together = self._timers.totals(np.asarray(rows, np.int64))
         return longest[:, GATE], together[:, GATE]
+
+    def progress(self, t_ms: float, rows: Ints) -> tuple[Bools, Floats]:
+        """Return whose run is on, and by how much each went on with its last sample."""
+        timers = self._timers
+        fresh = t_ms - timers.last[rows, GATE] <= self.profile.max_gap_ms
+        return (timers.start[rows, GATE] != NOT_RUNNING) & fresh, self._views.went_on_ms[rows]
 
     def events(self, kind: EventKind, t_ms: float, index: Ints) -> Events:
         """Return an event of `kind` for each row, with its figures so far; an END says why, others COUNTED."""
