@@ -40,6 +40,8 @@ T = TypeVar("T")
 Request = Callable[[Message], Awaitable[Message]]
 PULSE_S = 0.25
 PAUSE_S = 1.0
+MAX_REVOKED = 10_000
+"""Revoked creatives that are remembered; answers that were decided before so many others were revoked are long here."""
 """After a request that was refused, or a fetch that found nobody."""
 
 
@@ -60,6 +62,7 @@ class Placing:
         self._viewers: dict[int, str] = {}
         self._changes: dict[Place, Change] = {}
         self._coming: dict[asyncio.Task[None], Placement] = {}
+        self._revoked: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
 
@@ -186,6 +189,8 @@ class Placing:
                 self._say(OpenSlotError(Code.UNEXPECTED, "a placement nobody asked for", where=placement.slot))
                 continue
             self.filled[placement.slot] += 1
+            if placement.creative.sha256 in self._revoked:  # its end overtook the answer; asked again in a while
+                continue
             self._wants.filled(_place(placement), placement.expires_ms, now_ms)
             task = asyncio.create_task(self._bring(placement))
             self._coming[task] = placement
@@ -204,6 +209,9 @@ class Placing:
         self._wants.empty(_place(placement), self._now_ms())
 
     def _revoke(self, sha256: str) -> None:
+        self._revoked[sha256] = None
+        if len(self._revoked) > MAX_REVOKED:
+            del self._revoked[next(iter(self._revoked))]
         for task, placement in self._coming.items():
             if placement.creative.sha256 == sha256:
                 task.cancel()

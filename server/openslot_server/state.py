@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from openslot_server.audit.examine import Examiner
 from openslot_server.audit.trust import Standings, standings
-from openslot_server.config import Settings
+from openslot_server.config import MAX_PLACEMENT_MS, Settings
 from openslot_server.demand.model import JUDGED, Campaign, CampaignDraft, Creative, LineItem, LineItemDraft, Status
 from openslot_server.impressions.ledger import Entry, Kind
 from openslot_server.impressions.postings import funded
@@ -199,6 +199,11 @@ class Server:
         for listener in tuple(self.listeners):
             listener.push(PlacementsRevoked(creative=sha256, reason=reason))
         return revoked
+
+    def revocations(self) -> list[PlacementsRevoked]:
+        """Return what a world that comes back must hear: the creatives revoked within a placement's longest life."""
+        since_ms = self.clock() - MAX_PLACEMENT_MS
+        return [PlacementsRevoked(creative=sha256) for sha256 in self.rooms.orders.revoked_since(since_ms)]
 
     async def create_campaign(self, principal: Principal, draft: CampaignDraft) -> Campaign:
         """Return the new campaign."""

@@ -93,6 +93,7 @@ class ScriptedServer:
     fetched: list[str] = field(default_factory=list)
     fetch_fails: int = 0
     fetch_s: float = 0.0
+    offered: bytes = CREATIVE
     content: bytes = CREATIVE
     asked: list[PlacementsGet] = field(default_factory=list)
     placements: dict[bytes, Placement] = field(default_factory=dict)
@@ -140,6 +141,8 @@ class ScriptedServer:
         await transport.close()
 
     async def revoke(self, sha256: str) -> None:
+        """Revoke a creative, and offer another one from then on."""
+        self.offered = self.content = self.content + b"\0"
         for session, transport in self._sessions:
             await transport.send(session.send(PlacementsRevoked(creative=sha256, reason="scripted"))[1])
 
@@ -198,9 +201,9 @@ class ScriptedServer:
             id=number.to_bytes(16, "big"),
             slot=slot,
             creative=CreativeRef(
-                sha256=hashlib.sha256(CREATIVE).hexdigest(),
+                sha256=hashlib.sha256(self.offered).hexdigest(),
                 media_type="model/gltf-binary",
-                size_bytes=len(CREATIVE),
+                size_bytes=len(self.offered),
                 url=self.url,
                 advertiser="acme",
                 label="Ad by Acme",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import subprocess
 import sys
 from collections import Counter
@@ -231,6 +232,21 @@ def test_a_revoked_creative_leaves_every_slot_and_another_ad_is_asked_for(stage:
     world = simulate(story())
     stage.check_books(world)
     assert world.stats.slots["west"].no_ad == {"no_demand": 1}
+
+
+def test_an_answer_that_its_revocation_overtook_is_not_shown(stage: Stage) -> None:
+    async def story() -> openslot.World:
+        async with stage.world() as world:
+            await stage.server.revoke(hashlib.sha256(CREATIVE).hexdigest())
+            stage.server.offered = stage.server.content = CREATIVE  # an answer that was decided before
+            await asyncio.sleep(0.1)
+            await world.load(board_scene("east"))
+            await look(world, 20, step_s=0.2)
+            assert world.ads == ()
+        return world
+
+    slots = simulate(story()).stats.slots["east"]
+    assert (slots.filled >= 1, slots.rendered) == (True, 0)
 
 
 def test_a_creative_that_is_revoked_on_its_way_is_never_shown(stage: Stage) -> None:

@@ -128,6 +128,21 @@ async def test_who_may_not_come_in_is_told_why(served: Live, changes: dict[str, 
         assert (error.code, await world.close_code()) == refusal
 
 
+async def test_a_world_that_comes_back_hears_what_was_revoked_meanwhile(tmp_path: Path) -> None:
+    async with live(tmp_path) as served:
+        await served.line_item()
+        async with served.world() as world:
+            await world.with_slot()
+            assert (await world.ask(PlacementsGet(slots=("north",)))).placements
+        await served.server.revoke_creative(OPERATOR, CREATIVE, "withdrawn")
+        async with served.world() as again:
+            await again.ready()
+            assert await again.hear() == PlacementsRevoked(creative=CREATIVE)
+    async with live(tmp_path) as restarted, restarted.world() as third:
+        await third.ready()
+        assert await third.hear() == PlacementsRevoked(creative=CREATIVE)
+
+
 async def test_a_key_that_another_process_adds_is_known(
     served: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

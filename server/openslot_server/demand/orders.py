@@ -37,6 +37,7 @@ class OrderBook:
         self.campaigns: dict[str, Campaign] = {}
         self.line_items: dict[str, LineItem] = {}
         self.creatives: dict[str, Creative] = {}
+        self._revoked_ms: dict[str, int] = {}
         self._concerned: defaultdict[str, set[str]] = defaultdict(set)
         """Which line items a campaign or a creative stands in."""
         self._moments = Moments()
@@ -50,7 +51,7 @@ class OrderBook:
                 case LineItemRow():
                     self._keep(LineItem.model_validate_json(row.record))
                 case CreativeRow():
-                    self.creatives[row.sha256] = Creative.model_validate_json(row.record)
+                    self._know(Creative.model_validate_json(row.record), row.at_ms)
 
     def open(self, now_ms: int) -> None:
         """Tell the engine of all that was loaded."""
@@ -95,7 +96,7 @@ class OrderBook:
             raise OpenSlotError(Code.CREATIVE_REFUSED, "these bytes belong to another advertiser", where="sha256")
         if before.revoked and not creative.revoked:
             raise OpenSlotError(Code.CREATIVE_REFUSED, "it was revoked", where="sha256")
-        self.creatives[creative.sha256] = creative
+        self._know(creative, now_ms)
         self._tell(self._concerned[creative.sha256])
         return CreativeRow(creative.sha256, creative.advertiser, creative.model_dump_json(exclude_none=True), now_ms)
 
@@ -106,6 +107,10 @@ class OrderBook:
     def line_item(self, line_item: str) -> LineItem:
         """Return a line item; raises `LINE_ITEM_UNKNOWN`."""
         return _find(self.line_items, line_item, Code.LINE_ITEM_UNKNOWN)
+
+    def revoked_since(self, since_ms: int) -> list[str]:
+        """Return the creatives that were revoked at `since_ms` or later."""
+        return [sha256 for sha256, at_ms in self._revoked_ms.items() if at_ms >= since_ms]
 
     def creative(self, sha256: str) -> Creative:
         """Return a creative; raises `CREATIVE_UNKNOWN`."""
@@ -156,6 +161,11 @@ class OrderBook:
                 self._engine.drop(name)
             else:
                 self._engine.stop(name)
+
+    def _know(self, creative: Creative, at_ms: int) -> None:
+        self.creatives[creative.sha256] = creative
+        if creative.revoked:
+            self._revoked_ms.setdefault(creative.sha256, at_ms)
 
     def _offer(self, line_item: LineItem) -> Offer | None:
         if not RUNNING.issuperset((line_item.status, self.campaigns[line_item.campaign].status)):

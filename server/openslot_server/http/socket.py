@@ -158,6 +158,8 @@ class Connection:
             version="1", session=seat.session, resumed=resumed, server_time_ms=now_ms, limits=self._limits
         )
         self._send(welcome, received.id)
+        for revoked in self._server.revocations():  # it may show what was withdrawn while it was away
+            self._send(revoked)
         return seat
 
     async def _serve(self, seat: Seat) -> None:
