@@ -35,11 +35,13 @@ def now_ms() -> int:
 
 
 def serve(settings: Settings, ready: Ready) -> None:
-    """Serve until SIGINT or SIGTERM; worlds get `bye`, answers on their way are sent.
+    """Serve until SIGINT or SIGTERM, or until only a restart helps: then whoever started it may start it again.
+
+    Worlds get `bye` either way, keep what was not acknowledged, and resume. Answers on their way are sent.
 
     Raises:
         OpenSlotError: `PORT_IN_USE`, `CONFIG_INVALID` for a host that is not this machine's, `STORAGE_FAILED`,
-            `LEDGER_BROKEN`.
+            `STORAGE_DAMAGED`, `LEDGER_BROKEN`; `INTERNAL` if an answer failed in a way nobody foresaw.
     """
     with (
         closing(bind(settings.host, settings.port)) as listener,
@@ -51,6 +53,7 @@ def serve(settings: Settings, ready: Ready) -> None:
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         process = Process(server, lambda: ready(address, server.operator_key))
         process.run(sockets=[listener])
+        server.require_sound()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -76,6 +79,10 @@ class Process(uvicorn.Server):
         """Start, and say so."""
         await super().startup(sockets)
         self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to stop: when told to, and when only a restart helps."""
+        return await super().on_tick(counter) or not self._openslot.healthy
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say `bye` to every world, then stop."""

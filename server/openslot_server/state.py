@@ -92,7 +92,7 @@ class Server:
             OpenSlotError: `INTERNAL` once an answer failed in a way nobody foresaw: what is in memory may then be half
                 changed, so nothing is answered until a restart reads what is on disk.
         """
-        self._require_sound()
+        self.require_sound()
         try:
             reply, rows = answer(self.rooms, seat, message, self.clock())
         except Exception:
@@ -104,6 +104,13 @@ class Server:
     def healthy(self) -> bool:
         """Whether requests can be answered and made durable; if not, only a restart helps."""
         return not (self._is_broken or self.store.failed)
+
+    def require_sound(self) -> None:
+        """Raise `INTERNAL` or `STORAGE_FAILED` once only a restart helps."""
+        if self._is_broken:
+            raise OpenSlotError(Code.INTERNAL, "start the server again")
+        if self.store.failed:
+            raise OpenSlotError(Code.STORAGE_FAILED, "start the server again", where=str(self.settings.database))
 
     async def take_seat(self, world: str, resume: str | None) -> tuple[Seat, bool]:
         """Return a world's session, and whether it is the earlier one."""
@@ -319,12 +326,8 @@ class Server:
             if listener.key == end.sha256:
                 listener.end(OpenSlotError(Code.KEY_UNKNOWN, "it was revoked"))
 
-    def _require_sound(self) -> None:
-        if self._is_broken:
-            raise OpenSlotError(Code.INTERNAL, "restart the server")
-
     async def _commit(self, rows: Sequence[Row]) -> None:
-        self._require_sound()
+        self.require_sound()
         await self.awaiting(self.store.commit(rows))
 
     def _name(self, prefix: str) -> str:

@@ -50,6 +50,8 @@ def _live(order: dict[str, Any]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
+        if status:
+            sys.stdout.write(f"ended with {status}\n")
         sys.stdout.flush()
         os._exit(status)
 

@@ -84,18 +84,23 @@ class Program:
 
     def end(self, how: signal.Signals) -> str:
         """Return what it said after the first line."""
-        assert self._said is not None
         os.kill(self.number, how)
+        return self.wait()
+
+    def wait(self) -> str:
+        """Return what it said after the first line once it has ended, and its status if that is not 0."""
+        assert self._said is not None
         with self._said:
             said = self._said.read()
         end_s = time.monotonic() + PATIENCE_S
-        while self._is_there():
+        while self.is_there():
             assert time.monotonic() < end_s, f"{self.words} does not end"
             time.sleep(0.001)
         self.number = 0
         return said
 
-    def _is_there(self) -> bool:
+    def is_there(self) -> bool:
+        """Return whether it lives."""
         try:
             os.kill(self.number, 0)
         except ProcessLookupError:

@@ -112,6 +112,7 @@ class Live:
     process: Process
     address: str
     key: str
+    running: asyncio.Task[None]
 
     def world(self, codec: Codec = MSGPACK, key: str = "", name: str = "plaza") -> World:
         return World(self.address, key or self.key, name, codec)
@@ -147,7 +148,7 @@ async def live(folder: Path, store: Store | None = None, **settings: Any) -> Asy
         address = "http://{}:{}".format(*listener.getsockname())
         await started.wait()
         try:
-            yield Live(server, process, address, key)
+            yield Live(server, process, address, key, running)
         finally:
             process.should_exit = True
             await running

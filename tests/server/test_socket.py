@@ -24,6 +24,7 @@ from openslot_server.storage.sqlite import SqliteStore
 from openslot_server.storage.store import KeyEndRow
 from openslot_server.ticket_keys import new_ticket_key
 from openslot_spec.codec import JSON, MSGPACK, Codec
+from openslot_spec.errors import OpenSlotError
 from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns
 from openslot_spec.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES, Limits
 from openslot_spec.messages import (
@@ -332,9 +333,10 @@ async def test_a_batch_that_could_not_be_made_durable_is_not_acknowledged(tmp_pa
             assert await world.refusal() == ("run.storage_failed", 1011)
         finally:
             FailingDisk.broken = False
-        async with httpx2.AsyncClient(base_url=served.address) as client:
-            assert (await client.get("/readyz")).status_code == 503
-            assert (await client.get("/healthz")).status_code == 200
+        async with asyncio.timeout(10):
+            await served.running  # who supervises it starts it again
+        with pytest.raises(OpenSlotError, match=r"run\.storage_failed"):
+            served.server.require_sound()
     async with live(tmp_path) as served, served.world(key=world.key) as world:
         await world.ready()
         assert (await served.server.report(OPERATOR, "slot")).totals.viewable == 0
@@ -355,10 +357,11 @@ async def test_an_answer_that_fails_unforeseen_ends_all_answers_until_a_restart(
         await first.say(PlacementsGet(slots=("north",)))
         assert await first.refusal() == ("wire.internal", 1011)
         monkeypatch.undo()
-        await second.say(PlacementsGet(slots=("north",)))
-        assert await second.refusal() == ("wire.internal", 1011)
-        async with httpx2.AsyncClient(base_url=served.address) as client:
-            assert (await client.get("/readyz")).status_code == 503
+        with pytest.raises(OpenSlotError, match=r"wire\.internal"):
+            served.server.require_sound()
+        assert isinstance(await second.hear(), Bye)
+        async with asyncio.timeout(10):
+            await served.running
 
 
 async def test_one_connection_too_many_is_not_let_in(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def serve(
 ) -> None:
     """Serve worlds over WebSocket and advertisers over REST, on one port.
 
-    Ends with 0 after SIGINT or SIGTERM, 2 for settings that are not valid, 3 for a port in use or a store that fails.
+    Ends with 0 after SIGINT or SIGTERM, 2 for settings that are not valid, 3 for a port in use or a store that fails,
+    also later: let whatever supervises it start it again. Worlds keep what was not acknowledged.
     """
     given = {"host": host, "port": port, "database": database, "operator_key": operator_key}
     settings = Settings.read(config, **given)
