@@ -11,9 +11,11 @@ per event. An event's id is its batch's id and its place in the batch, so a batc
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +38,7 @@ __all__ = [
     "ExposureColumns",
     "WhyNot",
     "batch_digest",
+    "read_events",
 ]
 
 MAX_EVENTS = 10_000
@@ -178,9 +181,18 @@ def _unsigned(name: str) -> np.dtype[Any]:
     return np.dtype(f"<u{DTYPES[name].itemsize}")
 
 
-CEILINGS = [(name, _unsigned(name), _bits(name, high)) for name, (_, high) in RANGES.items()]
+CEILINGS = [
+    (name, _unsigned(name), _bits(name, high))
+    for name, (_, high) in RANGES.items()
+    if name not in {part for part, _ in NO_LONGER}  # below its ceiling if the whole is
+]
 """A column's bits as unsigned numbers, and the largest allowed: what is below zero or not a number lies above it."""
 FLOORS = [(name, int(low)) for name, (low, _) in RANGES.items() if low > 0]
+LIMITS = [RANGES.get(name, (0, 2**32)) for name in COLUMNS]
+NO_LONGER_PLACES = [(Event._fields.index(part), Event._fields.index(whole)) for part, whole in NO_LONGER]
+SIZES = [dtype.itemsize for dtype in DTYPES.values()]
+FEW = 8
+"""Events that are sooner read one by one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,14 +248,27 @@ class ExposureColumns:
         return {field.name: getattr(self, field.name).tobytes() for field in fields(self)}
 
 
+def read_events(packed: Mapping[str, bytes], *, tickets: int) -> list[Event]:
+    """Return the events of a batch one by one, checked as `ExposureColumns.unpack` does; for few that is quicker."""
+    count = len(packed.get("kind", b""))
+    sizes = [size * count for size in SIZES]
+    if (
+        packed.keys() - {EVIDENCE} == COLUMNS.keys()
+        and 0 < count <= FEW
+        and [len(packed[name]) for name in COLUMNS] == sizes
+    ):
+        values = _layout(count).unpack(b"".join([packed[name] for name in COLUMNS]))
+        events = [Event._make(values[place::count]) for place in range(count)]
+        if all(_is_surely_inside(event, tickets) for event in events):
+            return events
+    return ExposureColumns.unpack(packed, tickets=tickets).events()
+
+
 def batch_digest(tickets: tuple[bytes, ...], packed: Mapping[str, bytes]) -> bytes:
     """Return the sha-256 of a batch's content: tickets in order, columns in the order of `COLUMNS`, then evidence."""
-    digest = hashlib.sha256()
-    evidence = (packed[EVIDENCE],) if EVIDENCE in packed else ()
-    for part in (*tickets, *(packed[name] for name in COLUMNS), *evidence):
-        digest.update(len(part).to_bytes(4, "little"))
-        digest.update(part)
-    return digest.digest()
+    names = [*COLUMNS, EVIDENCE] if EVIDENCE in packed else COLUMNS
+    parts = [*tickets, *(packed[name] for name in names)]
+    return hashlib.sha256(b"".join([len(part).to_bytes(4, "little") + part for part in parts])).digest()
 
 
 def _column(name: str, data: bytes) -> NDArray[Any]:
@@ -254,9 +279,24 @@ def _column(name: str, data: bytes) -> NDArray[Any]:
         raise OpenSlotError(Code.BATCH_INVALID, f"not a whole number of {COLUMNS[name]}", where=where) from None
 
 
+@cache
+def _layout(count: int) -> struct.Struct:
+    """Return how the columns of so many events lie one after the other."""
+    codes = ({"<u1": "B", "<u2": "H", "<u4": "I", "<i8": "q", "<f4": "f"}[dtype] for dtype in COLUMNS.values())
+    return struct.Struct("<" + "".join(f"{count}{code}" for code in codes))
+
+
+def _is_surely_inside(event: Event, tickets: int) -> bool:
+    for value, (low, high) in zip(event, LIMITS, strict=True):
+        if not low <= value <= high:
+            return False
+    return event.ticket < tickets and all(event[part] <= event[whole] for part, whole in NO_LONGER_PLACES)
+
+
 def _check_ranges(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
-    if not _are_surely_inside(arrays, tickets):
-        _refuse_outside(arrays, tickets)
+    if _are_surely_inside(arrays, tickets):
+        return
+    _refuse_outside(arrays, tickets)
     for part, whole in NO_LONGER:
         if (arrays[part] > arrays[whole]).any():
             raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, f"longer than {whole}", where=f"columns/{part}")
@@ -269,7 +309,12 @@ def _are_surely_inside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> bool
     for name, unsigned, ceiling in CEILINGS:
         if np.maximum.reduce(arrays[name].view(unsigned)) > ceiling:
             return False
-    return all(np.minimum.reduce(arrays[name]) >= low for name, low in FLOORS)
+    for name, low in FLOORS:
+        if np.minimum.reduce(arrays[name]) < low:
+            return False
+    parts = np.concatenate([arrays[part] for part, _ in NO_LONGER])
+    wholes = np.concatenate([arrays[whole] for _, whole in NO_LONGER])
+    return not np.logical_or.reduce(parts > wholes)
 
 
 def _refuse_outside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openslot_server.impressions import judge
+from openslot_server.impressions import intake
 from openslot_server.storage.store import BatchRow
 from openslot_spec.exposures import DURATIONS, EventKind, WhyNot
 from openslot_spec.messages import ExposuresAck
@@ -37,7 +37,7 @@ BATCHES = st.lists(st.lists(EVENT, min_size=1, max_size=8), min_size=1, max_size
 def reported(batches: list[list[dict[str, Any]]], few: int) -> tuple[list[ExposuresAck], list[bytes], Any]:
     """Return acknowledgements, verdicts and report after these batches, if so few events are judged one by one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "FEW", few)
+        patch.setattr(intake, "FEW", few)
         market = Market(skew_ms=5_000, placement_ms=30_000, late_ms=3_600_000)
         market.line_item(impressions=12)
         market.slot("north", profile="mrc-display")

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from math import inf, nan
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from openslot_spec.codec import JSON, MSGPACK, Codec
 from openslot_spec.errors import SENTENCES, Code, OpenSlotError
-from openslot_spec.exposures import COLUMNS, DURATIONS, NO_LONGER, RANGES, ExposureColumns
+from openslot_spec.exposures import COLUMNS, DURATIONS, NO_LONGER, RANGES, Event, ExposureColumns, read_events
 from openslot_spec.ids import id_time_ms, make_id
 from openslot_spec.limits import MAX_FRAME_BYTES, Limits
 from openslot_spec.messages import Bye, Envelope, ExposuresPut, Hello, Message, PlacementsGet, Welcome
@@ -146,12 +147,37 @@ def test_columns_are_refused_for_exactly_the_figures_outside_their_ranges(
     values = np.array(data.draw(st.lists(near(name), min_size=count, max_size=count)), COLUMNS[name])
     low, high = RANGES[name]
     outside = [not low <= value <= high for value in values.tolist()]
+    for read in (ExposureColumns.unpack, read_events):
+        check_refusal(read, columns | {name: values.tobytes()}, name, outside)
+
+
+def check_refusal(read: Callable[..., object], columns: dict[str, bytes], name: str, outside: list[bool]) -> None:
     try:
-        ExposureColumns.unpack(columns | {name: values.tobytes()}, tickets=1)
+        read(columns, tickets=1)
     except OpenSlotError as error:
         assert (error.code, error.where) == (Code.EVENT_OUT_OF_RANGE, f"columns/{name}/{outside.index(True)}")
     else:
         assert not any(outside)
+
+
+@given(data=st.data(), count=st.integers(1, 9))
+def test_events_read_one_by_one_are_those_of_the_columns(data: st.DataObject, count: int) -> None:
+    packed = {
+        name: data.draw(
+            st.binary(min_size=size * count, max_size=size * count) | st.just(bytes([1]) + bytes(size * count - 1))
+        )
+        for name, size in ((name, np.dtype(code).itemsize) for name, code in COLUMNS.items())
+    }
+    packed = data.draw(st.sampled_from([packed, packed | {"kind": bytes([1]) * count, "why": bytes(count)}]))
+    packed |= data.draw(st.sampled_from([{}, {"evidence": b"any"}, {"viewer": bytes(3)}, {"other": b""}]))
+    assert outcome(read_events, packed) == outcome(lambda *a, **k: ExposureColumns.unpack(*a, **k).events(), packed)
+
+
+def outcome(read: Callable[..., list[Event]], packed: dict[str, bytes]) -> object:
+    try:
+        return read(packed, tickets=65_536)
+    except OpenSlotError as error:
+        return error.code, error.where
 
 
 def test_every_code_has_a_sentence() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 
 from openslot_server.impressions.verdicts import Verdict, Verdicts
 from openslot_server.storage.store import BatchRow
-from openslot_spec.exposures import ExposureColumns
+from openslot_spec.exposures import OWN, Event, EventKind, ExposureColumns
 from openslot_spec.tickets import Ticket, read
 
-__all__ = ["Judged", "by_ticket", "read_batch"]
+__all__ = ["Judged", "JudgedFew", "by_ticket", "read_batch", "redeemed"]
+
+Places = NDArray[np.intp]
+VALID, VIEWABLE = int(Verdict.VALID), int(EventKind.VIEWABLE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +28,44 @@ class Judged:
     columns: ExposureColumns
     tickets: tuple[Ticket | Verdict, ...]
     verdicts: Verdicts
+
+    def give(self, places: Places, verdict: Verdict) -> None:
+        """Change the verdict on some events."""
+        self.verdicts[places] = verdict
+
+    def billable(self) -> list[tuple[Ticket, Places]]:
+        """Return the tickets under which something is to be paid, in their order, and the places of these events."""
+        columns = self.columns
+        chosen = (self.verdicts == VALID) & (columns.kind == VIEWABLE) & (columns.profile == OWN)
+        return [(redeemed(self.tickets[index]), places) for index, places in by_ticket(self, chosen)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedFew:
+    """A batch of few events with their verdicts, as `Judged`."""
+
+    events: list[Event]
+    tickets: tuple[Ticket | Verdict, ...]
+    verdicts: list[Verdict]
+
+    def give(self, places: list[int], verdict: Verdict) -> None:
+        """Change the verdict on some events."""
+        for place in places:
+            self.verdicts[place] = verdict
+
+    def billable(self) -> list[tuple[Ticket, list[int]]]:
+        """Return what `Judged.billable` does."""
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for place, (event, verdict) in enumerate(zip(self.events, self.verdicts, strict=True)):
+            if verdict == VALID and event.kind == VIEWABLE and event.profile == OWN:
+                found[event.ticket].append(place)
+        return [(redeemed(self.tickets[index]), places) for index, places in sorted(found.items())]
+
+
+def redeemed(ticket: Ticket | Verdict) -> Ticket:
+    """Return the ticket of a valid event."""
+    assert isinstance(ticket, Ticket)  # noqa: S101  a refused ticket has none
+    return ticket
 
 
 def read_batch(row: BatchRow) -> Judged:

@@ -13,20 +13,23 @@ import msgpack
 import numpy as np
 
 from openslot_server.demand.budgets import Budgets
-from openslot_server.impressions.batches import Judged, by_ticket, read_batch
+from openslot_server.impressions.batches import Judged, JudgedFew, read_batch
 from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Settled
 from openslot_server.impressions.postings import merge, settled
-from openslot_server.impressions.verdicts import CODES, Verdict, Verdicts
+from openslot_server.impressions.verdicts import CODES, Verdict
 from openslot_server.sessions import Seat
 from openslot_server.storage.store import BatchRow, ConflictRow, Row, row_digest
 from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import Code
-from openslot_spec.exposures import OWN, EventKind, ExposureColumns, batch_digest
+from openslot_spec.exposures import Event, ExposureColumns, batch_digest, read_events
 from openslot_spec.messages import Error, ExposuresAck, ExposuresPut, RefusedEvents
 from openslot_spec.tickets import Ticket
 
 __all__ = ["Intake"]
+
+FEW = 8
+"""Events of one batch that are judged one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Intake:
         for row in rows:
             judged = read_batch(row)
             self._judge.recall(judged, row.at_ms)
-            self._know(row, _ack(row.id, judged.verdicts))
+            self._know(row, _ack(row))
 
     def forget(self, placements: Iterable[str], batches_before_ms: int) -> None:
         """Drop placements for which no event is taken any more, and old batches, whose events would be expired."""
@@ -74,32 +77,47 @@ class Intake:
         Raises:
             OpenSlotError: `BATCH_INVALID` or `EVENT_OUT_OF_RANGE` for columns that are wrong as a whole.
         """
-        columns = ExposureColumns.unpack(message.columns, tickets=len(message.tickets))
+        batch = self._read(message)
         digest = batch_digest(message.tickets, message.columns)
-        tokens, packed = (bytes(msgpack.packb(part)) for part in (message.tickets, message.columns))
         known = self._batches.get((seat.world, message.batch))
         if known is None:
-            judged = self._judge_first(columns, message.tickets, digest, seat, now_ms)
-            return self._settle_first(BatchRow(message.batch, seat.world, now_ms, digest, tokens, packed, b""), judged)
+            judged = self._judge_first(batch, message.tickets, digest, seat, now_ms)
+            return self._settle_first(message, digest, judged, seat.world, now_ms)
         if known.digest == digest:
             return known.ack.model_copy(update={"repeated": True}), []
         self._batches[seat.world, message.batch] = replace(known, disputed=True)
-        rows: list[Row] = [ConflictRow(message.batch, seat.world, now_ms, digest, tokens, packed)]
+        rows: list[Row] = [ConflictRow(message.batch, seat.world, now_ms, digest, *_packed(message))]
         return Error.of(Code.BATCH_CONFLICT, f"batch {message.batch.hex()}", "batch"), rows * (not known.disputed)
 
-    def _judge_first(
-        self, columns: ExposureColumns, tokens: tuple[bytes, ...], digest: bytes, seat: Seat, now_ms: int
-    ) -> Judged:
-        tickets = self._judge.tickets(tokens, self._keys.usable(now_ms), seat, now_ms)
-        if (seat.world, digest) not in self._contents:
-            return self._judge.judge(columns, tickets, now_ms)
-        given = [Verdict.REPLAYED if isinstance(ticket, Ticket) else ticket for ticket in tickets]
-        return Judged(columns, tickets, np.array(given, np.uint8)[columns.ticket])
+    def _read(self, message: ExposuresPut) -> ExposureColumns | list[Event]:
+        read = read_events if len(message.columns.get("kind", b"")) <= FEW else ExposureColumns.unpack
+        return read(message.columns, tickets=len(message.tickets))
 
-    def _settle_first(self, unjudged: BatchRow, judged: Judged) -> tuple[ExposuresAck, list[Row]]:
+    def _judge_first(
+        self,
+        batch: ExposureColumns | list[Event],
+        tokens: tuple[bytes, ...],
+        digest: bytes,
+        seat: Seat,
+        now_ms: int,
+    ) -> Judged | JudgedFew:
+        tickets = self._judge.tickets(tokens, self._keys.usable(now_ms), seat, now_ms)
+        is_replayed = (seat.world, digest) in self._contents
+        given = [Verdict.REPLAYED if isinstance(ticket, Ticket) else ticket for ticket in tickets]
+        if isinstance(batch, ExposureColumns):
+            if is_replayed:
+                return Judged(batch, tickets, np.array(given, np.uint8)[batch.ticket])
+            return self._judge.judge(batch, tickets, now_ms)
+        if is_replayed:
+            return JudgedFew(batch, tickets, [given[event.ticket] for event in batch])
+        return self._judge.judge_few(batch, tickets, now_ms)
+
+    def _settle_first(
+        self, message: ExposuresPut, digest: bytes, judged: Judged | JudgedFew, world: str, now_ms: int
+    ) -> tuple[ExposuresAck, list[Row]]:
         paid = self._settle(judged)
-        row = replace(unjudged, verdicts=judged.verdicts.tobytes())
-        ack = _ack(row.id, judged.verdicts)
+        row = BatchRow(message.batch, world, now_ms, digest, *_packed(message), bytes(judged.verdicts))
+        ack = _ack(row)
         self._know(row, ack)
         return ack, [row, *self._record(row, paid)]
 
@@ -107,16 +125,12 @@ class Intake:
         self._batches[row.world, row.id] = _Known(row.digest, row.at_ms, ack)
         self._contents.setdefault((row.world, row.digest), row.id)
 
-    def _settle(self, judged: Judged) -> list[tuple[Ticket, Settled]]:
+    def _settle(self, judged: Judged | JudgedFew) -> list[tuple[Ticket, Settled]]:
         """Mark free deliveries, and move the money of the rest."""
         paid: list[tuple[Ticket, Settled]] = []
-        columns = judged.columns
-        billable = (judged.verdicts == Verdict.VALID) & (columns.kind == EventKind.VIEWABLE) & (columns.profile == OWN)
-        for index, events in by_ticket(judged, billable):
-            ticket = judged.tickets[index]
-            assert isinstance(ticket, Ticket)  # noqa: S101  a refused ticket has no valid event
-            lot = self._budgets.settle(ticket.placement.hex(), len(events))
-            judged.verdicts[events[len(events) - lot.free :]] = Verdict.FREE
+        for ticket, places in judged.billable():
+            lot = self._budgets.settle(ticket.placement.hex(), len(places))
+            judged.give(places[len(places) - lot.free :], Verdict.FREE)  # type: ignore[arg-type]  # of its own kind
             paid.append((ticket, lot))
         return paid
 
@@ -126,9 +140,12 @@ class Intake:
         return self._ledger.append(Entry(Kind.SETTLE, row.at_ms, row.id.hex(), postings, lots, row_digest(row).hex()))
 
 
-def _ack(batch: bytes, verdicts: Verdicts) -> ExposuresAck:
+def _packed(message: ExposuresPut) -> tuple[bytes, bytes]:
+    return bytes(msgpack.packb(message.tickets)), bytes(msgpack.packb(message.columns))
+
+
+def _ack(row: BatchRow) -> ExposuresAck:
     """Return the acknowledgement; marked events are accepted, for a mark is nobody's business but the report's."""
-    counts = np.bincount(verdicts, minlength=max(Verdict) + 1).tolist()
-    refused = {code: counts[verdict] for verdict, code in CODES.items() if counts[verdict]}
-    found = tuple(RefusedEvents(code=code, events=count) for code, count in refused.items())
-    return ExposuresAck(batch=batch, accepted=len(verdicts) - sum(refused.values()), refused=found)
+    counts = {code: row.verdicts.count(verdict) for verdict, code in CODES.items()}
+    found = tuple(RefusedEvents(code=code, events=count) for code, count in counts.items() if count)
+    return ExposuresAck(batch=row.id, accepted=len(row.verdicts) - sum(counts.values()), refused=found)

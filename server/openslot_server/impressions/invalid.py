@@ -96,7 +96,8 @@ class _Claims:
     @classmethod
     def of(cls, columns: ExposureColumns, events: NDArray[np.intp]) -> _Claims:
         arrays = (columns.kind, columns.profile, columns.viewer, columns.at_ms, columns.cumulative_ms)
-        return cls(*(array[events].astype(np.int64) for array in arrays))
+        chosen = slice(None) if len(events) == len(columns) else events
+        return cls(*(array[chosen].astype(np.int64) for array in arrays))
 
     @property
     def what(self) -> Ints:
@@ -193,7 +194,7 @@ class Seen:
         Holds the events of one batch against each other, too.
         """
         whats = claims.what
-        self._whats.update(np.unique(whats).tolist())
+        self._whats.update(set(whats.tolist()))
         if len(self._whats) == 1:
             return
         for what in sorted(self._whats):

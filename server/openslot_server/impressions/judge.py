@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from openslot_server.catalogue import Catalogue
 from openslot_server.demand.budgets import Budgets
-from openslot_server.impressions.batches import Judged, by_ticket
+from openslot_server.impressions.batches import Judged, JudgedFew, by_ticket, redeemed
 from openslot_server.impressions.figures import NEVER, Now, judge, judge_one
 from openslot_server.impressions.invalid import Pace, Seen
 from openslot_server.impressions.marks import Marks, look_of, looks_of
@@ -27,12 +27,10 @@ from openslot_spec.errors import OpenSlotError
 from openslot_spec.exposures import OWN, Event, EventKind, ExposureColumns
 from openslot_spec.tickets import KEY_ID_BYTES, Ticket, redeem
 
-__all__ = ["FEW", "Judge"]
+__all__ = ["Judge"]
 
 Places = NDArray[np.intp]
 Tickets = tuple[Ticket | Verdict, ...]
-FEW = 8
-"""Events of one batch that are judged one by one."""
 REDEEMED_MAX = 16_384
 """Tickets that need not be redeemed again; the oldest are forgotten."""
 VALID, VIEWABLE = int(Verdict.VALID), int(EventKind.VIEWABLE)
@@ -65,9 +63,6 @@ class Judge:
 
     def judge(self, columns: ExposureColumns, tickets: Tickets, now_ms: int) -> Judged:
         """Return the batch with a verdict for each event, free delivery apart; what is not refused is taken."""
-        if len(columns) <= FEW:
-            few = self._judge_few(columns.events(), tickets, Now(now_ms, self._skew_ms))
-            return Judged(columns, tickets, np.array(few, np.uint8))
         ended_ms = [self._slot_ended_ms(ticket) for ticket in tickets]
         judged = Judged(columns, tickets, judge(columns, tickets, ended_ms, Now(now_ms, self._skew_ms)))
         for index, events in by_ticket(judged, judged.verdicts == VALID):
@@ -77,6 +72,23 @@ class Judge:
             marks = self._look(judged, places, now_ms, again=again)
             judged.verdicts[places] = np.where((marks == VALID) & stacked[places], int(Verdict.STACKED), marks)
         return judged
+
+    def judge_few(self, events: list[Event], tickets: Tickets, now_ms: int) -> JudgedFew:
+        """Return what `judge` does, event by event: sooner for a few."""
+        now, asked = Now(now_ms, self._skew_ms), [tickets[event.ticket] for event in events]
+        verdicts = [
+            judge_one(event, ticket, self._slot_ended_ms(ticket), now)
+            for event, ticket in zip(events, asked, strict=True)
+        ]
+        for places in _in_groups(events, _valid(verdicts), lambda event: event.ticket):
+            ticket = redeemed(asked[places[0]])
+            taken = self._seen(ticket).take_few([events[place] for place in places], ticket, self._rules)
+            _give(verdicts, places, taken)
+        for again in (False, True):
+            looks = [place for place in _valid(verdicts) if _is_look(events[place], again=again)]
+            for places in _in_groups(events, looks, lambda event: _session(tickets[event.ticket])):
+                _give(verdicts, places, self._look_few([events[place] for place in places], tickets, now, again=again))
+        return JudgedFew(events, tickets, verdicts)
 
     def recall(self, judged: Judged, at_ms: int) -> None:
         """Take back a batch that was judged at `at_ms`, as far as its placements are still open."""
@@ -135,7 +147,7 @@ class Judge:
         return seen
 
     def _take(self, judged: Judged, index: int, events: Places) -> Verdicts:
-        ticket = _redeemed(judged.tickets[index])
+        ticket = redeemed(judged.tickets[index])
         return self._seen(ticket).take(judged.columns, events, ticket, self._rules)
 
     def _look(self, judged: Judged, places: Places, now_ms: int, *, again: bool) -> Verdicts:
@@ -154,26 +166,9 @@ class Judge:
             marks[own] = take(session, looks[own], now_ms)
         return marks
 
-    def _judge_few(self, events: list[Event], tickets: Tickets, now: Now) -> list[Verdict]:
-        """Return a verdict for each event, as `judge` does for many."""
-        asked = [tickets[event.ticket] for event in events]
-        verdicts = [
-            judge_one(event, ticket, self._slot_ended_ms(ticket), now)
-            for event, ticket in zip(events, asked, strict=True)
-        ]
-        for places in _in_groups(events, _valid(verdicts), lambda event: event.ticket):
-            ticket = _redeemed(asked[places[0]])
-            taken = self._seen(ticket).take_few([events[place] for place in places], ticket, self._rules)
-            _give(verdicts, places, taken)
-        for again in (False, True):
-            looks = [place for place in _valid(verdicts) if _is_look(events[place], again=again)]
-            for places in _in_groups(events, looks, lambda event: _session(tickets[event.ticket])):
-                _give(verdicts, places, self._look_few([events[place] for place in places], tickets, now, again=again))
-        return verdicts
-
     def _look_few(self, events: list[Event], tickets: Tickets, now: Now, *, again: bool) -> list[Verdict]:
         """Return the verdicts on viewable events of one session."""
-        asked = [_redeemed(tickets[event.ticket]) for event in events]
+        asked = [redeemed(tickets[event.ticket]) for event in events]
         looks = [look_of(event, ticket, now.at_ms) for event, ticket in zip(events, asked, strict=True)]
         take = self._marks.of if again else self._marks.look
         marks = take(_session(asked[0]), np.array(looks, np.int64), now.at_ms).tolist()
@@ -183,13 +178,8 @@ class Judge:
         ]
 
 
-def _redeemed(ticket: Ticket | Verdict) -> Ticket:
-    assert isinstance(ticket, Ticket)  # noqa: S101  a refused ticket has no valid event
-    return ticket
-
-
 def _session(ticket: Ticket | Verdict) -> tuple[str, str]:
-    return _redeemed(ticket).world, _redeemed(ticket).session
+    return redeemed(ticket).world, redeemed(ticket).session
 
 
 def _looks(judged: Judged, chosen: NDArray[np.bool_]) -> tuple[Places, Places]:
@@ -209,6 +199,8 @@ def _valid(verdicts: list[Verdict]) -> list[int]:
 
 def _in_groups(events: list[Event], places: list[int], key: Callable[[Event], Hashable]) -> list[list[int]]:
     """Return the places by key, in the order of the first ticket of each."""
+    if len(places) < 2:
+        return [places] * len(places)
     groups: dict[Hashable, list[int]] = {}
     for place in sorted(places, key=lambda place: events[place].ticket):
         groups.setdefault(key(events[place]), []).append(place)

@@ -10,18 +10,17 @@ import fcntl
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from itertools import chain
-from operator import attrgetter
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from openslot_server.storage.store import ROWS, LatestRow, Reader, Row, SomeRow, row_digest
+from openslot_server.storage.store import ROWS, VALUES, LatestRow, Reader, Row, SomeRow, row_digest
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["SqliteStore", "exclusive", "reading"]
@@ -132,7 +131,7 @@ class _Snapshot:
         rows = f"SELECT {', '.join(COLUMNS[kind])} FROM {kind.TABLE} WHERE rowid > ? ORDER BY rowid"  # noqa: S608  ours
         for values in self._connection.execute(rows, (after,)):
             row = kind(*values[: len(fields(kind))])
-            if VALUES[kind](row) != values:
+            if _values(row) != values:
                 raise OpenSlotError(Code.STORAGE_DAMAGED, f"a row of {kind.TABLE} was altered", where=kind.TABLE)
             yield row
 
@@ -231,13 +230,14 @@ def _column_names(connection: sqlite3.Connection, kind: type[Row]) -> set[str]:
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    tables: defaultdict[type[Row], list[Values]] = defaultdict(list)
+    tables: defaultdict[type[Row], list[Row]] = defaultdict(list)
     for row in rows:
-        tables[type(row)].append(VALUES[type(row)](row))
+        tables[type(row)].append(row)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for kind, values in tables.items():
-            for part in _parts(_newest(values, kind.KEY) if issubclass(kind, LatestRow) else values):
+        for kind, added in tables.items():
+            values = [_values(row) for row in (_newest(added, kind.KEY) if issubclass(kind, LatestRow) else added)]
+            for part in _parts(values):
                 connection.execute(STATEMENTS[kind, len(part)], tuple(chain.from_iterable(part)))
         connection.execute("COMMIT")
     except sqlite3.Error:
@@ -246,13 +246,19 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         raise
 
 
-def _newest(values: Sequence[Values], key: int) -> list[Values]:
+def _newest(rows: Sequence[Row], key: int) -> list[Row]:
     """Return the rows without those that a later one replaces; their first `key` fields are the key."""
-    kept: dict[Values, Values] = {}
-    for each in values:
-        kept.pop(each[:key], None)
-        kept[each[:key]] = each
+    kept: dict[Values, Row] = {}
+    for row in rows:
+        name = VALUES[type(row)](row)[:key]
+        kept.pop(name, None)
+        kept[name] = row
     return list(kept.values())
+
+
+def _values(row: Row) -> Values:
+    values = VALUES[type(row)](row)
+    return values if row.CHAINED else (*values, row_digest(row)[:SUM_BYTES])
 
 
 def _parts(values: Sequence[Values]) -> Iterator[Sequence[Values]]:
@@ -270,12 +276,5 @@ def _statement(kind: type[Row], rows: int) -> str:
     return f"{verb} INTO {kind.TABLE} ({', '.join(columns)}) VALUES " + ", ".join([f"({marks})"] * rows)
 
 
-def _values(kind: type[Row]) -> Callable[[Row], Values]:
-    """Return what gives the values of a row's columns."""
-    found: Callable[[Row], Values] = attrgetter(*(column.name for column in fields(kind)))
-    return found if kind.CHAINED else lambda row: (*found(row), row_digest(row)[:SUM_BYTES])
-
-
 COLUMNS = {kind: [*(column.name for column in fields(kind)), *[SUM] * (not kind.CHAINED)] for kind in ROWS}
-VALUES = {kind: _values(kind) for kind in ROWS}
 STATEMENTS = {(kind, rows): _statement(kind, rows) for kind in ROWS for rows in AT_ONCE}

@@ -6,14 +6,16 @@ Rows are facts. Rows of `LatestRow` classes replace the row with the same key; a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, ClassVar, Protocol, TypeVar
 
 __all__ = [
     "ROWS",
+    "VALUES",
     "AuditRow",
     "BatchRow",
     "CampaignRow",
@@ -264,14 +266,16 @@ ROWS: tuple[type[Row], ...] = (
 SomeRow = TypeVar("SomeRow", bound=Row)
 
 
+VALUES: dict[type[Row], Callable[[Row], tuple[Any, ...]]] = {
+    kind: attrgetter(*(column.name for column in fields(kind))) for kind in ROWS
+}
+"""What a row's fields hold, in their order."""
+
+
 def row_digest(row: Row) -> bytes:
     """Return the sha-256 of a row: of its table's name and each of its fields, with type and length before it."""
-    found = hashlib.sha256()
-    for value in (row.TABLE, *(getattr(row, column.name) for column in fields(row))):
-        part = _bytes_of(value)
-        found.update(len(part).to_bytes(4, "big"))
-        found.update(part)
-    return found.digest()
+    parts = [_bytes_of(value) for value in (row.TABLE, *VALUES[type(row)](row))]
+    return hashlib.sha256(b"".join([len(part).to_bytes(4, "big") + part for part in parts])).digest()
 
 
 def _bytes_of(value: object) -> bytes:
