@@ -1,6 +1,7 @@
 """The reference answers to the conformance vectors: plain values in, plain values out.
 
-`python -m openslot_view.answer` answers every area, one JSON line for one; what is not of this room is the standard's.
+`python -m openslot_view.answer` answers every area that needs no server, one JSON line for one; what is not of this
+room is the standard's.
 """
 
 from __future__ import annotations

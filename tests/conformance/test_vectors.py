@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from openslot_view.answer import answer
+from openslot_server.answer import answer
 from tests.conformance.drive import AREAS, VECTORS, Vector, drive, vectors
 
 
@@ -14,7 +14,7 @@ def test_the_reference_answers_as_the_vector_says(vector: Vector) -> None:
 
 
 def test_a_program_can_be_driven_over_stdin_and_stdout() -> None:
-    results = drive([sys.executable, "-m", "openslot_view.answer"])
+    results = drive([sys.executable, "-m", "openslot_server.answer"])
     assert results
     assert [vector.name for vector, given in results if not vector.meets(given)] == []
 
