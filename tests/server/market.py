@@ -157,8 +157,10 @@ class Market:
         assert isinstance(reply, SlotsAck)
         return reply
 
-    def ask(self, *slots: str, viewers: int = 1, viewer: int | None = None, world: str = "plaza") -> Placements:
-        reply = self.say(PlacementsGet(slots=slots or ("north",), viewers=viewers, viewer=viewer), world)
+    def ask(
+        self, *slots: str, viewers: int = 1, viewer: int | None = None, world: str = "plaza", session: str = "s1"
+    ) -> Placements:
+        reply = self.say(PlacementsGet(slots=slots or ("north",), viewers=viewers, viewer=viewer), world, session)
         assert isinstance(reply, Placements), reply
         return reply
 

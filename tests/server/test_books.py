@@ -11,13 +11,14 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from openslot_server.reports.queries import Dimension, report_of
 from openslot_server.reports.rollups import Rollups
-from openslot_spec.messages import Error, ExposuresAck, ExposuresPut
+from openslot_spec.messages import Error, ExposuresAck, ExposuresPut, Placement
 from tests.faults import recount
 from tests.faults.databases import as_database
 from tests.server.market import Market, exposures
 
 SLOTS = ("north", "south")
 PLACEMENT_MS = 10_000
+SESSIONS = 64
 BY: tuple[Dimension, ...] = get_args(Dimension)
 VIEWERS = st.lists(st.integers(0, 3), min_size=1, max_size=5)
 SPOOLED = st.lists(st.tuples(VIEWERS, st.sampled_from([0, 20_000, None])), min_size=1, max_size=3)
@@ -128,5 +129,50 @@ class Books(RuleBasedStateMachine):
         assert paid * min(self.oracle.price.values(), default=0) <= totals.spend_micros
 
 
+class Crowd(Books):
+    """The same, and now and then 64 sessions at once, each with open placements, want more than there is money for."""
+
+    @rule(
+        target=Books.batches,
+        asking=st.permutations(range(SESSIONS)),
+        telling=st.permutations(range(SESSIONS)),
+        parts=st.tuples(st.integers(0, SESSIONS), st.integers(0, SESSIONS)),
+        wait_ms=st.sampled_from([0, 12_000, 70_000]),
+        impressions=st.integers(40, 150),
+    )
+    def sixty_four_sessions_look(
+        self, asking: list[int], telling: list[int], parts: tuple[int, int], wait_ms: int, impressions: int
+    ) -> Any:
+        self.an_advertiser_funds_a_line_item(5_003, impressions, "boreal")
+        batches: dict[int, list[ExposuresPut]] = {}
+        for session in asking:
+            placements = self.market.ask("north", viewers=1 + session % 3, session=f"s{session}").placements
+            batches[session] = [self._spool(each, [20_000 + session], session % 2) for each in placements]
+        assert 3 * sum(map(len, batches.values())) >= impressions  # each holds three at the most
+        soon, later = sorted(parts)
+        for session in telling[:soon]:
+            self._tell(session, batches[session])
+        self.market.pass_time(wait_ms)
+        for session in telling[soon:later]:
+            self._tell(session, batches[session])
+        return multiple(*(batch for session in telling[later:][:4] for batch in batches[session]))
+
+    def _spool(self, placement: Placement, viewers: list[int], more: int) -> ExposuresPut:
+        self.oracle.price[placement.id] = self.market.rooms.budgets.placements[placement.id.hex()].price_micros
+        viewers = [viewer + SESSIONS * extra for viewer in viewers for extra in range(more + 1)]
+        batch = exposures(self.market, [placement.ticket], viewer=viewers)
+        self.oracle.views[batch.batch] = {(placement.id, viewer) for viewer in viewers}
+        return batch
+
+    def _tell(self, session: int, batches: list[ExposuresPut]) -> None:
+        for batch in batches:
+            ack = self.market.say(batch, session=f"s{session}")
+            assert isinstance(ack, ExposuresAck)
+            if ack.accepted:
+                self.oracle.seen |= self.oracle.views[batch.batch]
+
+
 TestBooks = Books.TestCase
 TestBooks.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
+TestCrowd = Crowd.TestCase
+TestCrowd.settings = settings(max_examples=12, stateful_step_count=10, deadline=None)
