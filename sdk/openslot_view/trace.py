@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from openslot_spec.errors import OpenSlotError
-from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.exposures import MAX_DURATION_MS, EventKind, WhyNot
 from openslot_spec.profiles import Profile
 from openslot_spec.records import Record
 from openslot_view.exposure import Exposures, Samples
+from openslot_view.video import Playback, Videos
 
 __all__ = ["TraceSample", "replay", "replay_samples"]
+
+ROW = np.zeros(1, np.int64)
+"""The one row of a trace's machine."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
@@ -32,6 +36,17 @@ class TraceSample(Record):
     focused: bool = True
     idle: bool = False
     on_screen_fraction: Fraction | None = None
+    position_ms: Annotated[float, Field(ge=0, le=MAX_DURATION_MS)] | None = None
+    """Where the ad stands if it is a video that plays, of `length_ms`."""
+    length_ms: Annotated[float, Field(gt=0, le=MAX_DURATION_MS)] | None = None
+
+    @model_validator(mode="after")
+    def _is_inside(self) -> Self:
+        if (self.position_ms is None) != (self.length_ms is None):
+            raise ValueError("position_ms and length_ms go together")
+        if self.position_ms is not None and self.length_ms is not None and self.position_ms > self.length_ms:
+            raise ValueError("position_ms lies beyond length_ms")
+        return self
 
 
 def replay(lines: Iterable[Any], profile: Profile) -> Iterator[dict[str, Any]]:
@@ -62,6 +77,8 @@ class _Machine:
         self._head = {"profile": profile.name} if named else {}
         self._exposures = Exposures(profile)
         self._exposures.open([0])
+        self._videos = Videos(profile.max_gap_ms)
+        self._videos.open(ROW)
         self._viewable = False
         self._before = self._exposures.run(0)
 
@@ -75,6 +92,16 @@ class _Machine:
         if (events.kind == EventKind.VIEWABLE).any():
             self._viewable = True
             yield {**self._head, "event": "viewable", "t_ms": _number(sample.t_ms)}
+        if sample.length_ms is not None:
+            yield from self._play(sample, samples)
+
+    def _play(self, sample: TraceSample, samples: Samples) -> Iterator[dict[str, Any]]:
+        looking, went_on_ms = self._exposures.progress(sample.t_ms, ROW)
+        position_ms, length_ms = (np.array([each], np.float64) for each in (sample.position_ms, sample.length_ms))
+        for kind, _ in self._videos.sample(Playback(ROW, looking, went_on_ms, position_ms, length_ms)):
+            told = {**self._head, "event": kind.name.lower(), "t_ms": _number(sample.t_ms)}
+            why = WhyNot(int(self._exposures.judge(samples)[0]))
+            yield told | {"reason": why.name.lower()} if kind == EventKind.PAUSE else told
 
     def end(self) -> Iterator[dict[str, Any]]:
         if self._before[1] >= 0:
@@ -110,7 +137,7 @@ def _samples(sample: TraceSample, coverage_min: float) -> Samples:
         on_screen = 1.0 if seen else 0.0
     large_enough = sample.coverage * on_screen >= coverage_min * seen
     why = WhyNot.OBSTRUCTED if seen < on_screen and large_enough else WhyNot.COUNTED
-    told = sample.model_dump(exclude={"t_ms"}) | {"on_screen_fraction": on_screen}
+    told = sample.model_dump(exclude={"t_ms", "position_ms", "length_ms"}) | {"on_screen_fraction": on_screen}
     arrays: dict[str, Any] = {name: np.array([value]) for name, value in told.items()}
     return Samples(**arrays, why=np.array([why], np.uint8))
 

@@ -344,6 +344,57 @@ def passing() -> Traces:
     ]
 
 
+def playing(first: int, last: int, begins_at: int = 0, **changes: Any) -> list[dict[str, Any]]:
+    """Return samples of a video of 2 s in a loop, which stands at `begins_at` at the time 0."""
+    times = range(first, last + 1, 100)
+    return [sample(t, position_ms=(begins_at + t) % 2000, length_ms=2000, **changes) for t in times]
+
+
+def videos() -> Traces:
+    display = "iig-2.0-display"
+    seen = [{"event": name, "t_ms": t} for name, t in (("start", 100), ("first_quartile", 500))]
+    rest = [{"event": "midpoint", "t_ms": 1000}, {"event": "third_quartile", "t_ms": 1500}]
+    rest.append({"event": "complete", "t_ms": 1800})  # all of it but 250 ms, at the first sample after
+    paused = [{"event": "start", "t_ms": 100}, end(300, 300, "idle")]
+    paused.append({"event": "pause", "t_ms": 400, "reason": "idle"})
+    halves = [*playing(0, 300), *playing(400, 3000, idle=True), *playing(3100, 3300)]
+    late = [
+        *paused,
+        {"event": "first_quartile", "t_ms": 3300},
+        end(3300, 200, "end_of_trace"),
+        summary(False, 300, 500),
+    ]
+    stands = [*playing(0, 300), *(sample(t, position_ms=300, length_ms=2000) for t in range(400, 900, 100))]
+    still = [{"event": "start", "t_ms": 100}, {"event": "pause", "t_ms": 600, "reason": "counted"}]
+    once = [*seen, SEEN, *rest, end(6000, 6000, "end_of_trace"), summary(True, 6000, 6000)]
+    jumps = [sample(100 * n, position_ms=1500 * (n % 2), length_ms=2000) for n in range(3)]
+    jumped = [{"event": "start", "t_ms": 100}, end(200, 200, "end_of_trace"), summary(False, 200, 200)]
+    return [
+        ("a video in a loop, each part once", display, playing(0, 6000), once),
+        ("from the middle of a loop", display, playing(0, 6000, begins_at=1500), once),
+        ("it waits while nobody sees it", display, halves, late),
+        ("it stands still", display, stands, [*still, end(800, 800, "end_of_trace"), summary(False, 800, 800)]),
+        ("jumps add no more than the time", display, jumps, jumped),
+    ]
+
+
+def bad_videos() -> list[tuple[str, Any, str]]:
+    places: dict[str, dict[str, Any]] = {
+        "a position of no length": {"position_ms": 0},
+        "a length without a position": {"length_ms": 2000},
+        "a position beyond the end": {"position_ms": 2001, "length_ms": 2000},
+        "a position before the beginning": {"position_ms": -1, "length_ms": 2000},
+        "a video of no length": {"position_ms": 0, "length_ms": 0},
+        "a video of more than a day": {"position_ms": 0, "length_ms": 86_400_001},
+        "a position in words": {"position_ms": "0", "length_ms": 2000},
+        "a position that is null": {"position_ms": None, "length_ms": 2000},
+    }
+    return [
+        (name, {"profile": "iig-2.0-display", "lines": [sample(0, **place)]}, "wire.invalid")
+        for name, place in places.items()
+    ]
+
+
 def bad_traces() -> list[tuple[str, Any, str]]:
     display = "iig-2.0-display"
     without = {name: value for name, value in sample(0).items() if name != "coverage"}
@@ -382,6 +433,11 @@ def documents() -> dict[str, dict[str, Any]]:
         for name, profile, lines, expect in [*timing(), *passing()]
     ]
     broken = [{"name": name, "input": given, "expect": {"code": code}} for name, given, code in bad_traces()]
+    played = [
+        {"name": name, "input": {"profile": profile, "lines": lines}, "expect": {"ok": expect}}
+        for name, profile, lines, expect in videos()
+    ]
+    unplayed = [{"name": name, "input": given, "expect": {"code": code}} for name, given, code in bad_videos()]
     return {
         "visibility/one_pair.json": {
             "area": "visibility",
@@ -400,6 +456,12 @@ def documents() -> dict[str, dict[str, Any]]:
             "section": "measurement.md#when-a-view-counts",
             "tolerance": 0,
             "cases": [*runs, *broken],
+        },
+        "exposure/video.json": {
+            "area": "exposure",
+            "section": "measurement.md#videos",
+            "tolerance": 0,
+            "cases": [*played, *unplayed],
         },
     }
 
