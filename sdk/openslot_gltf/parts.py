@@ -48,8 +48,8 @@ def scene_parts(document: Document, modes: Mapping[str, Mode] | None = None) -> 
 
     How a node hides is said by `modes` (by the node's name), else by its `extras.openslot_occluder`, else by what is so
     said of the nearest node above, else by its material: OPAQUE is opaque, MASK cutout, see-through ignored.
-    Raises `GEOMETRY_INVALID`: a name that no node has, a mode that is none, an image that cannot be decoded, or scales
-    that multiply beyond all numbers.
+    Raises `ARGUMENT_INVALID` for a name that no node has or a mode that is none, `GEOMETRY_INVALID` for extras that say
+    no mode, an image that cannot be decoded, or scales that multiply beyond all numbers.
     """
     reading = _Reading(document, Elements(document), world_matrices(document.json), _said(document, modes or {}))
     found: dict[object, list[ScenePart]] = {}
@@ -140,7 +140,7 @@ def _said(document: Document, modes: Mapping[str, Mode]) -> dict[int, Mode]:
 
 def _check(unknown: Iterable[str], said: Iterable[tuple[str, str]]) -> None:
     for name in sorted(unknown):
-        raise OpenSlotError(Code.GEOMETRY_INVALID, f"no node is called {name!r:.80}", where="modes")
+        raise OpenSlotError(Code.ARGUMENT_INVALID, f"no node is called {name!r:.80}", where="modes")
     for name, mode in said:
         if mode not in get_args(Mode):
-            raise OpenSlotError(Code.GEOMETRY_INVALID, f"{mode!r:.40} is no mode", where=f"modes/{name:.80}")
+            raise OpenSlotError(Code.ARGUMENT_INVALID, f"{mode!r:.40} is no mode", where=f"modes/{name:.80}")

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from openslot_sdk import world
 from openslot_sdk.ads import Ad
@@ -127,6 +128,10 @@ class World:
                 self._show(change.slot, change.ad)
             self._there(partial(self._world.confirm, change))
         return self._there(lambda: self._world.measure(viewers, moving, playing))
+
+    def heat(self, slot: str) -> NDArray[np.float64]:
+        """Return (n, n) milliseconds for which each part of the slot's ads was seen, by all viewers, so far."""
+        return self._there(lambda: self._world.heat(slot))
 
     def embed(self, *slots: str) -> bytes:
         """Return the loaded scene as GLB with the ads of `slots` in it, or with all that hang for everybody."""

@@ -136,7 +136,11 @@ class Meter:
     """
 
     def __init__(
-        self, backend: str | Backend = "numpy", speed_max_mps: float | None = None, budget: Budget | None = None
+        self,
+        backend: str | Backend = "numpy",
+        speed_max_mps: float | None = None,
+        budget: Budget | None = None,
+        heat_cells: int = 0,
     ) -> None:
         self.backend = backend
         """Of `openslot_view.measure`; may be changed between ticks."""
@@ -153,6 +157,7 @@ class Meter:
         self._next_ticket = 0
         self._taken: list[Taken] = []
         self._budget = budget or Budget()
+        self._heat_cells = heat_cells
         self._sightings: dict[str, Sightings] = {}
         self._refused: dict[str, OpenSlotError] = {}
         self._motion = Motion(motion_rules(), speed_max_mps)
@@ -249,11 +254,23 @@ class Meter:
             beside[slot][name] = int(views.tally.kinds[index][EventKind.VIEWABLE])
         return {slot: _slot_tally(views.tally, index, beside[slot]) for slot, (views, index) in self._places.items()}
 
+    def heat(self, slot: str) -> NDArray[np.float64]:
+        """Return (n, n) milliseconds for which each cell of what hung in the slot was seen in views that pass.
+
+        Row 0 is at the bottom, column 0 at the left. Raises `SLOT_UNKNOWN`, or `CONFIG_INVALID` where none is kept.
+        """
+        if slot not in self._places:
+            raise OpenSlotError(Code.SLOT_UNKNOWN, slot)
+        views, index = self._places[slot]
+        if views.heat is None:
+            raise OpenSlotError(Code.CONFIG_INVALID, "no heat is kept", where="heat_cells")
+        return np.array(views.heat.maps_ms[index])
+
     def _add(self, name: str, slots: Sequence[Slot], owners: Sequence[int]) -> None:
         if name in self._views:
             self._views[name].add(slots, owners)
         else:
-            self._views[name] = Views(profile(name), slots, owners)
+            self._views[name] = Views(profile(name), slots, owners, heat_cells=self._heat_cells)
         views = self._views[name]
         self._places |= {slot.id: (views, len(views.slots) - len(slots) + n) for n, slot in enumerate(slots)}
 

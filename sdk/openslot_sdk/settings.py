@@ -34,6 +34,8 @@ class Settings:
             measured. None believes any speed.
         tick_budget_ms: how long one tick may measure; by default half of the time since the tick before, at most 50.
             What was not reached comes first in the next tick; `Seen.late` says how much that is.
+        heat_cells: keep heat maps of so many cells a side, for `World.heat`; 0 keeps none. A sample then costs about as
+            much again.
         outside: the socket, HTTP, the disk, the wall clock and randomness; a test puts its own here.
     """
 
@@ -45,4 +47,5 @@ class Settings:
     spool_limit_bytes: int = SPOOL_LIMIT_BYTES
     speed_max_mps: float | None = None
     tick_budget_ms: float | None = None
+    heat_cells: int = 0
     outside: Outside = field(default_factory=Outside)

@@ -25,6 +25,7 @@ from openslot_view.backends import Backend
 from openslot_view.cameras import Cameras
 from openslot_view.exposure import Events, Exposures, Samples
 from openslot_view.gates import Gates
+from openslot_view.heat import HeatMaps
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
 from openslot_view.video import Playback, Videos
@@ -103,7 +104,15 @@ class Tally:
 class Views:
     """Every view of the slots that one profile judges; `beside` if it is not the one by which they are billed."""
 
-    def __init__(self, profile: Profile, slots: Sequence[Slot], owners: Sequence[int], *, beside: bool = False) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        slots: Sequence[Slot],
+        owners: Sequence[int],
+        *,
+        beside: bool = False,
+        heat_cells: int = 0,
+    ) -> None:
         self.profile = profile
         self.number = profile.number if beside else OWN
         """As in the column `profile`."""
@@ -114,6 +123,10 @@ class Views:
         self.owners: tuple[int, ...] = ()
         self.tally = Tally.of(0)
         self.turns = Turns(profile.sample_ms)
+        self.heat: HeatMaps | None = None
+        """Where the time of what counts went, by slot, if `heat_cells` a side are kept of it."""
+        if heat_cells:
+            self.heat = HeatMaps(Surfaces.from_slots(()), max_gap_ms=profile.max_gap_ms, cells=heat_cells)
         self._exposures = Exposures(profile)
         self._videos = Videos(profile.max_gap_ms)
         self._sampled: _Sampled | None = None
@@ -129,6 +142,7 @@ class Views:
         self._table = _grown(self._table, (len(self._table), len(self.slots)))
         self.ids = tuple(slot.id for slot in self.slots)
         self.turns.add(len(slots))
+        self.heat = self.heat and self.heat.grown(self._surfaces)
         before, self.tally = self.tally, Tally.of(len(self.slots))
         self.tally.kinds[: len(before.kinds)], self.tally.why[: len(before.why)] = before.kinds, before.why
 
@@ -179,6 +193,12 @@ class Views:
         samples = Samples.of(
             seen, self._surfaces, (viewer, slot), only=only, focused=crowd.focused[viewer], idle=idle[viewer]
         )
+        if self.heat is not None:
+            counted = np.zeros(rows.shape, np.bool_)
+            counted[viewer, slot] = self._exposures.judge(samples) == WhyNot.COUNTED
+            shown = views.better(crowd.viewer_of_view) & counted[crowd.viewer_of_view]
+            self.heat.backend = backend
+            self.heat.add(t_ms, crowd.cameras, occluders, shown, crowd.seats[crowd.viewer_of_view], only=chosen)
         self._sampled = _Sampled(rows[viewer, slot], samples)
         events = self._exposures.sample(t_ms, rows[viewer, slot], samples)
         return seen, self._recorded(events if self.number == OWN else events.of(EventKind.VIEWABLE))

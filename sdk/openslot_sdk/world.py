@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from openslot_sdk.ads import Ad, Change
 from openslot_sdk.batches import batches, events_per_batch
@@ -87,7 +88,9 @@ class World:
         self._show = show
         self._clock = Clock(outside.wall_ms)
         budget = Budget(outside.work_ms, self._settings.tick_budget_ms)
-        self._meter = Meter(speed_max_mps=self._settings.speed_max_mps, budget=budget)
+        self._meter = Meter(
+            speed_max_mps=self._settings.speed_max_mps, budget=budget, heat_cells=self._settings.heat_cells
+        )
         cache = Cache(self._settings.cache, root, outside, self._in_use, self._settings.cache_limit_bytes)
         self._placing = Placing(self._meter, cache, self._clock.now_ms, self._settings.on_problem)
         duties = (self._keep_filled, self._deliver)
@@ -153,7 +156,7 @@ class World:
 
         Raises:
             OpenSlotError: `FILE_NOT_FOUND`, `GLTF_NOT_READ`, `GLTF_REFUSED`, `SCENE_WITHOUT_SLOTS`, `SLOT_DUPLICATE` or
-                another fault of a slot, `GEOMETRY_INVALID`; nothing is taken then.
+                another fault of a slot, `GEOMETRY_INVALID`, or `ARGUMENT_INVALID` for `hides`; nothing is taken then.
         """
         return await self._take(await self._settings.outside.aside(partial(Scene.read, scene, hides)))
 
@@ -233,6 +236,14 @@ class World:
         self._refused = frozenset(seen.refused)
         self._placing.meet(self._meter.audience.present)
         return seen
+
+    def heat(self, slot: str) -> NDArray[np.float64]:
+        """Return (n, n) milliseconds for which each part of the slot's ads was seen, by all viewers, so far.
+
+        Row 0 is at the bottom, column 0 at the left; n is `Settings.heat_cells`. Time counts as for the slot's profile,
+        between two samples that pass. Raises `SLOT_UNKNOWN`, or `CONFIG_INVALID` without that setting.
+        """
+        return self._meter.heat(slot)
 
     async def embed(self, *slots: str) -> bytes:
         """Return the loaded scene as GLB with the ads of `slots` in it, or with all that hang for everybody.

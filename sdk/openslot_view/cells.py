@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
 from openslot_view.occluders import Occluders
-from openslot_view.shadows import Shadows, candidates, throw
+from openslot_view.shadows import in_the_way, throw
 from openslot_view.spans import Spans, spans
 from openslot_view.surfaces import Surfaces
 
@@ -59,7 +59,7 @@ def boxes(beams: Beams, surfaces: Surfaces) -> Floats:
 
 def _hidden(beams: Beams, surfaces: Surfaces, occluders: Occluders, cells: int) -> Iterator[tuple[Floats, slice]]:
     """Yield the hidden shares of some of the beams at a time, and which beams these are."""
-    thrown = list(_thrown(beams, surfaces, occluders))
+    thrown = [throw(beams, each, those) for each, those in in_the_way(beams, surfaces, occluders)]
     count = sum((np.bincount(each.beam, minlength=len(beams)) for each in thrown), np.zeros(len(beams), np.int64))
     box = boxes(beams, surfaces)
     for rows in _groups(count * cells * LINES):
@@ -70,14 +70,6 @@ def _hidden(beams: Beams, surfaces: Surfaces, occluders: Occluders, cells: int) 
             group = np.concatenate([each.beam[some] for each, some in chosen]) - rows.start
             counts = np.concatenate([each.counts[some] for each, some in chosen])
             yield _cut(group, np.concatenate(points), counts, box[rows], cells), rows
-
-
-def _thrown(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Iterator[Shadows]:
-    surface = surfaces.surface[beams.facet]
-    for each in occluders.sets:
-        yield throw(beams, each, candidates(beams, each, surfaces.owner[surface]))
-    if len(surfaces.own):
-        yield throw(beams, surfaces.own, candidates(beams, surfaces.own, surface, only=True))
 
 
 def _cut(group: Ints, points: Floats, counts: Ints, box: Floats, cells: int) -> Floats:

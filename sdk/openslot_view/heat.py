@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_view.backends import choose
+from openslot_view.backends import Backend, choose
 from openslot_view.beams import cast
 from openslot_view.cameras import Cameras
 from openslot_view.cells import SeesCells, seen_shares
@@ -38,13 +38,15 @@ class HeatMaps:
     given to what the later one shows.
     """
 
-    def __init__(self, surfaces: Surfaces, *, max_gap_ms: float, cells: int = 32, backend: str = "numpy") -> None:
+    def __init__(
+        self, surfaces: Surfaces, *, max_gap_ms: float, cells: int = 32, backend: str | Backend = "numpy"
+    ) -> None:
         if not 1 <= cells <= MAX_CELLS:
             raise OpenSlotError(Code.GEOMETRY_INVALID, f"{cells}, not 1 … {MAX_CELLS}", where="cells")
         self.surfaces = surfaces
         self.max_gap_ms = max_gap_ms
         self.backend = backend
-        """numba is ten times as fast, and compiles for some seconds at its first sample on a machine."""
+        """numba is ten times as fast; `warm_up` compiles this too."""
         self.maps_ms: Floats = np.zeros((len(surfaces.corners), cells, cells))
         """(facets, rows, columns); facet `surfaces.start[i]` is the first of surface i, of a flat one the only one."""
         self._last_ms = np.full((0, len(surfaces)), np.nan)
@@ -56,6 +58,8 @@ class HeatMaps:
         occluders: Occluders,
         passing: ArrayLike,
         viewer_of_view: ArrayLike | None = None,
+        *,
+        only: ArrayLike | None = None,
     ) -> None:
         """Take one instant of the viewers who look through `cameras`.
 
@@ -66,18 +70,28 @@ class HeatMaps:
             passing: (v, s) the pairs whose time counts: `visible_fraction > 0`, or `why` COUNTED; of several views of a
                 viewer only the one that is `Visibility.better`.
             viewer_of_view: (v,) small numbers of the caller; the views' own without it.
+            only: (n,) the surfaces that `passing` (v, n) is about, where others were not sampled now; their runs go on.
 
         Raises `CAMERA_INVALID` where the arrays do not agree or two views of one viewer pass.
         """
-        pairs, viewer = self._checked(cameras, passing, viewer_of_view)
+        sampled = np.arange(len(self.surfaces)) if only is None else np.asarray(only, np.int64)
+        pairs, viewer = self._checked(cameras, passing, viewer_of_view, sampled)
         self._make_room(viewer)
         now_ms = t_ms if np.isfinite(t_ms) else np.nan
         waited = now_ms - self._last_ms[viewer]
         lasting = pairs & (waited >= 0) & (waited <= self.max_gap_ms)
         self._spend(cameras, occluders, np.where(lasting, waited, 0.0))
-        self._last_ms[viewer] = np.nan
+        self._last_ms[viewer[:, None], sampled] = np.nan
         view, surface = np.nonzero(pairs)
         self._last_ms[viewer[view], surface] = now_ms
+
+    def grown(self, surfaces: Surfaces) -> HeatMaps:
+        """Return maps of `surfaces`, of which the first are these, with their time and their runs."""
+        more = HeatMaps(surfaces, max_gap_ms=self.max_gap_ms, cells=self.maps_ms.shape[1], backend=self.backend)
+        more.maps_ms[: len(self.maps_ms)] = self.maps_ms
+        more._last_ms = np.full((len(self._last_ms), len(surfaces)), np.nan)
+        more._last_ms[:, : len(self.surfaces)] = self._last_ms
+        return more
 
     def merge(self, other: HeatMaps) -> None:
         """Add the time of `other`, of as many cells and facets; runs that are on stay apart."""
@@ -113,10 +127,14 @@ class HeatMaps:
             shares *= spent_ms[beams.viewer, surfaces.surface[beams.facet]][:, None, None]
             np.add.at(self.maps_ms, beams.facet, shares)
 
-    def _checked(self, cameras: Cameras, passing: ArrayLike, viewer_of_view: ArrayLike | None) -> tuple[Bools, Ints]:
-        pairs = np.asarray(passing, np.bool_)
-        if pairs.shape != (len(cameras), len(self.surfaces)):
-            raise OpenSlotError(Code.CAMERA_INVALID, f"shape {pairs.shape}", where="passing")
+    def _checked(
+        self, cameras: Cameras, passing: ArrayLike, viewer_of_view: ArrayLike | None, sampled: Ints
+    ) -> tuple[Bools, Ints]:
+        given = np.asarray(passing, np.bool_)
+        if given.shape != (len(cameras), len(sampled)):
+            raise OpenSlotError(Code.CAMERA_INVALID, f"shape {given.shape}", where="passing")
+        pairs = np.zeros((len(cameras), len(self.surfaces)), np.bool_)
+        pairs[:, sampled] = given
         viewer = np.arange(len(cameras)) if viewer_of_view is None else np.asarray(viewer_of_view, np.int64)
         if viewer.shape != (len(cameras),) or (viewer < 0).any():
             raise OpenSlotError(Code.CAMERA_INVALID, f"shape {viewer.shape}", where="viewer_of_view")

@@ -16,12 +16,13 @@ from openslot_spec.exposures import WhyNot
 from openslot_spec.profiles import Profile
 from openslot_view.exposure import Exposures, Samples
 from openslot_view.gates import Gates
+from openslot_view.heat import HeatMaps
 from openslot_view.occluders import Occluders
 from openslot_view.surfaces import Surfaces
 from openslot_view.visibility import measure
 from openslot_view.visits import Visits
 
-__all__ = ["Forecast", "Interval", "Progress", "expose", "look", "plan"]
+__all__ = ["Forecast", "Interval", "Progress", "expose", "heat", "look", "plan"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -104,6 +105,26 @@ def plan(
         done += len(block)
         progress(done / len(visits))
     return Forecast(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Forecast)))
+
+
+def heat(
+    visits: Visits,
+    surfaces: Surfaces,
+    occluders: Occluders,
+    profile: Profile,
+    cells: int = 32,
+    *,
+    backend: str = "auto",
+) -> HeatMaps:
+    """Return which parts of `surfaces` all `visits` would see, and for how long, in looks that pass `profile`."""
+    maps = HeatMaps(surfaces, max_gap_ms=profile.max_gap_ms, cells=cells, backend=backend)
+    gates = Gates.of(profile)
+    for k in range(int(visits.lengths.max())):
+        there = np.flatnonzero(visits.lengths > k)
+        cameras = visits.cameras(visits.start[there] + k)
+        seen = measure(cameras, surfaces, occluders, gates=gates, backend=backend)
+        maps.add(float(k * visits.sample_ms), cameras, occluders, seen.why == WhyNot.COUNTED, there)
+    return maps
 
 
 def look(visits: Visits, surfaces: Surfaces, occluders: Occluders, gates: Gates, backend: str) -> Samples:

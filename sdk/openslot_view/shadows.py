@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
+from openslot_view.occluders import Occluders
 from openslot_view.polygons import Polygons, clip, signed_area
+from openslot_view.surfaces import Surfaces
 from openslot_view.triangles import TriangleSet
 
-__all__ = ["Candidates", "Shadows", "candidates", "throw"]
+__all__ = ["Candidates", "Shadows", "candidates", "in_the_way", "throw"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,6 +75,15 @@ def candidates(beams: Beams, triangles: TriangleSet, excluded: Ints, *, only: bo
     kept = (side > 0) | ~(triangles.one_sided[triangle] | _bodily(beams, triangles, beam, triangle))
     distance = np.where(flat, 1.0, _dot(sight, sight) ** 1.5 + 1e-30)
     return Candidates(beam[kept], triangle[kept], (np.abs(side) / distance)[kept])
+
+
+def in_the_way(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> list[tuple[TriangleSet, Candidates]]:
+    """Return each set with its triangles that may hide something of the beams, a curved surface's own among them."""
+    surface = surfaces.surface[beams.facet]
+    sets = [(each, candidates(beams, each, surfaces.owner[surface])) for each in occluders.sets]
+    if len(surfaces.own):
+        sets.append((surfaces.own, candidates(beams, surfaces.own, surface, only=True)))
+    return sets
 
 
 def throw(beams: Beams, triangles: TriangleSet, those: Candidates) -> Shadows:

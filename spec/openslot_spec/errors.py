@@ -121,7 +121,7 @@ SENTENCES: dict[Code, str] = {
     Code.SLOT_STALE: "The slot was changed or removed before the event; ask for a new placement.",
     Code.CAMERA_INVALID: "The camera is not finite, its matrix is singular, or its viewport is not positive.",
     Code.CAMERA_IMPLAUSIBLE: "The camera moves, or is made, as nobody's eye and screen are; such samples do not count.",
-    Code.GEOMETRY_INVALID: "Vertices are not finite or a triangle's index is out of range.",
+    Code.GEOMETRY_INVALID: "What stands in the scene is not finite, out of range, or not as the standard has it.",
     Code.GEOMETRY_LIMIT: "The geometry is larger than registered geometry may be, or the world registers too many.",
     Code.PATHS_INVALID: "The visitors' paths do not fit `schema/paths.json`; the error names the field.",
     Code.GLTF_NOT_READ: "The file is not glTF 2.0 (GLB or self-contained .gltf).",

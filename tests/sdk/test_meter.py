@@ -407,3 +407,19 @@ def test_a_batch_of_the_longest_tickets_fits_the_frame() -> None:
     assert events_per_batch(Limits()) == 1000
     assert 1 <= events_per_batch(Limits(frame_bytes=64 * 1024)) <= 64 * 1024 // 768
     assert events_per_batch(Limits(tickets_per_batch=7)) == 7
+
+
+def test_heat_is_kept_where_time_counts_also_of_slots_that_came_later() -> None:
+    meter = Meter(heat_cells=4)
+    meter.set_occluders(Occluders.build([(-9, 0, 1), (0, 0, 1), (0, 9, 1), (-9, 9, 1)], [(0, 1, 2), (0, 2, 3)]))
+    for number, each in enumerate((board("east"), board("west"))):
+        meter.add_slots([each], [-1])
+        meter.place(placement(each.id, number), START)
+        watch(meter, 1000 * number, 1000 * number + 900, {"you": Look(LOOKING), "me": Look(LOOKING, focused=False)})
+    assert (meter.heat("east")[:, :2] == 0).all()
+    np.testing.assert_allclose(meter.heat("east")[:, 2:], 1900.0)
+    np.testing.assert_allclose(meter.heat("west")[:, 2:], 900.0)
+    with pytest.raises(OpenSlotError, match="nowhere"):
+        meter.heat("nowhere")
+    with pytest.raises(OpenSlotError, match="no heat"):
+        hung(board("east")).heat("east")

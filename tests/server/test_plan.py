@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from openslot_gltf import Document, add_slot, read_document, write_glb
 from openslot_server.cli.forecast import Crowd
@@ -43,6 +45,15 @@ def scene(tmp_path: Path) -> Path:
     document = with_board(room(pillar=PILLAR), (0, 1.6, -6.98), (0, 0, 1))
     path = tmp_path / "hall.glb"
     path.write_bytes(write_glb(with_board(document, (2.9, 1.6, 0), (1, 0, 0))))
+    return path
+
+
+@pytest.fixture
+def aisle(tmp_path: Path) -> Path:
+    """The hall with a curtain before one half of its board."""
+    curtain = ((2.0, 3, 0.1), (-1.0, 1.5, -6.9))
+    path = tmp_path / "aisle.glb"
+    path.write_bytes(write_glb(with_board(room(curtain=curtain), (0, 1.6, -6.98), (0, 0, 1))))
     return path
 
 
@@ -180,3 +191,26 @@ def test_paths_and_walkers_together_are_refused(run: Run, scene: Path, paths: Pa
 
 def test_a_crowd_counts_its_visits() -> None:
     assert Crowd(None, 7, 30, 0).visits == 7
+
+
+def test_a_picture_shows_which_part_of_a_board_is_seen(run: Run, aisle: Path, paths: Path, tmp_path: Path) -> None:
+    words = ("plan", aisle, "--paths", paths, "--profile", "mrc-display", "--heat", tmp_path / "heat", *QUICK)
+    (file,) = json.loads(run(*words).stdout)["heat"].values()
+    with Image.open(file) as picture:
+        pixels = np.asarray(picture.convert("L"), np.float64)
+    board = pixels[8:328, 8:648]
+    assert board[:, :300].max() < 60 < 200 < board[:, 340:].min()
+    free = ("--hides", "curtain=ignore")
+    (file,) = json.loads(run(*words, *free).stdout)["heat"].values()
+    with Image.open(file) as picture:
+        assert np.asarray(picture.convert("L"))[8:328, 8:648].min() > 200
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [("curtain", "NODE=MODE"), ("door=ignore", "no node is called 'door'"), ("curtain=glass", "'glass' is no mode")],
+)
+def test_a_node_that_hides_as_nothing_does_is_refused(run: Run, aisle: Path, paths: Path, word: str, says: str) -> None:
+    refused = run("plan", aisle, "--paths", paths, "--hides", word, *QUICK)
+    assert refused.returncode == 2
+    assert says in refused.stderr

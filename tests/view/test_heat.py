@@ -284,3 +284,18 @@ def test_maps_of_other_sizes_do_not_merge() -> None:
     with pytest.raises(OpenSlotError) as refused:
         heat_of(cells=2).merge(heat_of(cells=4))
     assert refused.value.code is Code.GEOMETRY_INVALID
+
+
+def test_what_was_not_sampled_now_waits_for_its_next_sample() -> None:
+    boards = Surfaces.join([BOARD, BOARD])
+    heat = HeatMaps(boards, max_gap_ms=GAP_MS, cells=4)
+    for t_ms, only in ((0, 0), (50, 1), (100, 0), (150, 1), (200, 0), (250, 1)):
+        heat.add(t_ms, EYE, NOTHING, [[True]], only=[only])
+    np.testing.assert_allclose(heat.maps_ms, 200.0)
+
+
+def test_boards_may_be_added_while_others_are_looked_at() -> None:
+    heat = heat_of(0, 100, cells=4).grown(Surfaces.join([BOARD, BOARD]))
+    for t_ms in (200, 300):
+        heat.add(t_ms, EYE, NOTHING, [[True, True]])
+    assert heat.seen_ms == pytest.approx([300.0, 100.0])

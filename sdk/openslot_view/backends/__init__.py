@@ -10,17 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_view.beams import Beams
+from openslot_view.beams import Beams, cast
 from openslot_view.cameras import Camera, Cameras
+from openslot_view.cells import SeesCells
 from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
+from openslot_view.outlines import outlines
 from openslot_view.seen import Visibility
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas
 
-__all__ = ["BACKENDS", "Backend", "choose", "warm_up"]
+__all__ = ["BACKENDS", "ERROR_MAX", "Backend", "choose", "exercised", "warm_up"]
 
 BACKENDS = ("numpy", "numba", "embreex")
+ERROR_MAX = {"numpy": (0.008, 0.003), "numba": (0.0015, 0.0005), "embreex": (0.02, 0.02)}
+"""How far visible fraction and coverage may be from the truth; `spec/measurement.md` says what was measured."""
 
 
 class Backend(Protocol):
@@ -75,13 +79,18 @@ def warm_up() -> Backend:
     The first time on a machine this takes about half a minute, later less than a second from numba's cache. It may run
     in a thread of its own: numpy serves meanwhile.
     """
-    if not find_spec("numba"):
-        return _plain()
-    backend = _compiled()
+    return exercised(_compiled() if find_spec("numba") else _plain())
+
+
+def exercised(backend: Backend) -> Backend:
+    """Return the backend after it has done all it can once, heat too, so that what it compiles is compiled."""
     square = Surfaces.from_quads([[(-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)]])
     occluders = Occluders.build([(0, 0, 1), (1, 0, 1), (0, 1, 1)], [(0, 1, 2)])
     cameras = Cameras.stack([Camera.perspective((0.0, 0.0, 5.0))])
-    backend.look(cameras, square, occluders, None)
+    seen = backend.look(cameras, square, occluders, None)
+    if isinstance(backend, SeesCells) and seen.measured.any():
+        pair = np.zeros(1, np.int64)
+        backend.cells(cast(cameras, square, outlines(cameras, square, pair, pair)), square, occluders, 2)
     return backend
 
 

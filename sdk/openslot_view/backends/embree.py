@@ -3,7 +3,7 @@
 Shadows are thrown onto each beam's chart exactly, with all that decides whether a triangle hides at all. What is
 sampled is only the area of their union: beam i's shadows lie flat at z = i, and a short ray asks whether a point of its
 on-screen part is under any. So the cost hardly depends on how the shadows overlap, and rays are never far from the
-origin of Embree's float32.
+origin of Embree's float32. A sliver between rays counts as 0.
 """
 
 from __future__ import annotations
@@ -13,22 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_view.backends.plain import PlainBackend, in_the_way
+from openslot_view.backends.plain import PlainBackend
 from openslot_view.beams import Beams
 from openslot_view.occluders import Occluders
 from openslot_view.outlines import on_screen
-from openslot_view.shadows import throw
+from openslot_view.shadows import in_the_way, throw
 from openslot_view.sobol import sobol
 from openslot_view.surfaces import Surfaces
 from openslot_view.union import Areas
 
-__all__ = ["ERROR_MAX", "EmbreeBackend"]
+__all__ = ["EmbreeBackend"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-ERROR_MAX = 0.02
-"""How far visible fraction and coverage may be from exact (.003 was measured); a sliver between rays counts as 0."""
 
 _RAYS = 1 << 14  # a pair, half of them even on the ad and half even on the screen
 _RAYS_MIN = 128  # of a facet that shares its pair's rays with many others

@@ -13,13 +13,13 @@ from openslot_view.gates import Gates
 from openslot_view.occluders import Occluders
 from openslot_view.pairs import look
 from openslot_view.seen import Visibility
-from openslot_view.shadows import Candidates, Shadows, candidates, throw
+from openslot_view.shadows import Candidates, Shadows, in_the_way, throw
 from openslot_view.spans import span_areas
 from openslot_view.surfaces import Surfaces
 from openslot_view.triangles import TriangleSet
 from openslot_view.union import Areas, needles, union_areas
 
-__all__ = ["PlainBackend", "in_the_way"]
+__all__ = ["PlainBackend"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,15 +58,6 @@ class PlainBackend:
             areas = _hidden(beams.take(rows).trimmed(), surfaces, occluders)
             chart[rows], screen[rows] = areas.chart, areas.screen
         return Areas(chart, screen)
-
-
-def in_the_way(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> list[tuple[TriangleSet, Candidates]]:
-    """Return each set with its triangles that may hide something of the beams, a curved surface's own among them."""
-    surface = surfaces.surface[beams.facet]
-    sets = [(each, candidates(beams, each, surfaces.owner[surface])) for each in occluders.sets]
-    if len(surfaces.own):
-        sets.append((surfaces.own, candidates(beams, surfaces.own, surface, only=True)))
-    return sets
 
 
 def _hidden(beams: Beams, surfaces: Surfaces, occluders: Occluders) -> Areas:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openslot_gltf import (
     Document,
@@ -25,7 +26,7 @@ from openslot_spec.profiles import profile
 from openslot_spec.slots import SlotTerms
 from openslot_view import Camera, Occluders, Surfaces, occluders_of
 from openslot_view.costs import Cost, costs
-from openslot_view.plan import Forecast, Interval
+from openslot_view.plan import Forecast, Interval, heat
 from openslot_view.plan import plan as forecast
 from openslot_view.spots import Size, Spots, standing_spots, wall_spots
 from openslot_view.suggest import best_spots
@@ -34,7 +35,7 @@ from openslot_view.visits import Visits
 from openslot_view.walkers import Sight, crowd
 from openslot_view.walkways import floor_of, free_paths
 
-__all__ = ["Crowd", "Scene", "forecasts", "suggested"]
+__all__ = ["Crowd", "Scene", "forecasts", "heats", "suggested"]
 
 FOV_Y_DEG, VIEWPORT_PX = 60.0, (1280.0, 720.0)
 HEAD_M = 1.9
@@ -134,6 +135,22 @@ def forecasts(scene: Scene, people: Crowd, profile_name: str | None, backend: st
         chosen = [item for item, its in zip(scene.slots, names, strict=True) if its == name]
         rows |= _by_profile(scene, chosen, people, name, backend, say)
     return [rows[item.slot.id] for item in scene.slots]
+
+
+def heats(
+    scene: Scene, people: Crowd, profile_name: str | None, backend: str, say: Say
+) -> dict[str, NDArray[np.float64]]:
+    """Return by slot the seconds a visit for which each part of it would be seen, row 0 at the bottom."""
+    names = [profile_name or item.slot.profile for item in scene.slots]
+    found: dict[str, NDArray[np.float64]] = {}
+    for name in dict.fromkeys(names):
+        chosen = [item for item, its in zip(scene.slots, names, strict=True) if its == name]
+        rules = profile(name)
+        some = people.walk(scene, rules.sample_ms, say).some(COST_VISITS)
+        say(f"which parts of {len(chosen)} slots {len(some)} visitors see by {name}")
+        maps = heat(some, _surfaces(chosen), scene.occluders, rules, backend=backend).maps_ms
+        found |= {item.slot.id: each / 1000 / len(some) for item, each in zip(chosen, maps, strict=True)}
+    return found
 
 
 def _by_profile(

@@ -14,6 +14,8 @@ from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.paths import Paths
 
 if TYPE_CHECKING:  # the command line starts without numpy
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.table import Table
 
     from openslot_gltf import Mode
@@ -43,6 +45,9 @@ def plan(
         list[str] | None,
         typer.Option("--hides", metavar="NODE=MODE", help="How a node hides: opaque, ignore, cutout."),
     ] = None,
+    heat: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of which part of each slot is seen, and how long.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="auto, numpy or numba.")] = "auto",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -53,7 +58,7 @@ def plan(
     board = _size(size)
     written = Paths.parse(read_json(paths), Code.PATHS_INVALID) if paths is not None else None
     from openslot_gltf import read_document
-    from openslot_server.cli.forecast import Crowd, Scene, forecasts, suggested
+    from openslot_server.cli.forecast import Crowd, Scene, forecasts, heats, suggested
 
     stage = Scene.of(read_document(read(scene)), _modes(hides or []))
     if not (stage.slots or suggest):
@@ -68,6 +73,9 @@ def plan(
     else:
         rows = forecasts(stage, people, profile_name, used, _say)
     answer["slots"] = rows[: len(stage.slots)]
+    if heat is not None:
+        sizes = {item.slot.id: item.slot.size for item in stage.slots}
+        answer["heat"] = _pictures(heats(stage, people, profile_name, used, _say), sizes, heat)
     if as_json:
         print_json(answer)
     else:
@@ -122,6 +130,20 @@ def _places(spots: Spots, rows: list[Row], names: Mapping[int, str], scene: Path
     return found
 
 
+def _pictures(maps: Mapping[str, NDArray[np.float64]], sizes: Mapping[str, Size], folder: Path) -> Row:
+    """Write one picture a slot; return the files by slot."""
+    from openslot_server.cli.pictures import heat_picture
+
+    files = {name: folder / f"{name}.png" for name in maps}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, file in files.items():
+            file.write_bytes(heat_picture(maps[name], sizes[name], name))
+    except OSError as error:
+        raise OpenSlotError(Code.STORAGE_FAILED, error.strerror or str(error), where=str(folder)) from None
+    return {name: str(file) for name, file in files.items()}
+
+
 def _vector(parts: Iterable[float]) -> str:
     return ",".join(f"{round(part, 3) + 0.0:.12g}" for part in parts)
 
@@ -136,6 +158,8 @@ def _show(answer: dict[str, Any]) -> None:
     for row in answer.get("suggestions", []):
         place = f"on {row['wall']}" if row["wall"] else "standing free, out of the visitors' way"
         console.print(f"# {row['slot']}, {place}\n{row['command']}", highlight=False, markup=False, soft_wrap=True)
+    for file in answer.get("heat", {}).values():
+        console.print(f"heat: {file}", highlight=False, markup=False, soft_wrap=True)
     if answer.get("suggestions") == []:
         console.print("no place was found where a board of this size would bring an impression")
 
