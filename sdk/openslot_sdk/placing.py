@@ -48,7 +48,14 @@ MAX_REVOKED = 10_000
 class Placing:
     """The ads of one world, from its slots to its walls."""
 
-    def __init__(self, meter: Meter, cache: Cache, now_ms: Callable[[], float], say: Callable[[OpenSlotError], None]):
+    def __init__(
+        self,
+        meter: Meter,
+        cache: Cache,
+        now_ms: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        say: Callable[[OpenSlotError], None],
+    ) -> None:
         self.slots: dict[str, Slot] = {}
         self.requests: Counter[str] = Counter()
         self.filled: Counter[str] = Counter()
@@ -56,6 +63,7 @@ class Placing:
         self._meter = meter
         self._cache = cache
         self._now_ms = now_ms
+        self._entropy = entropy
         self._say = say
         self._wants = Wants()
         self._unregistered: dict[str, Slot] = {}
@@ -63,6 +71,7 @@ class Placing:
         self._changes: dict[Place, Change] = {}
         self._coming: dict[asyncio.Task[None], Placement] = {}
         self._revoked: dict[str, None] = {}
+        self._unanswered: dict[bytes, PlacementsGet] = {}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
 
@@ -89,8 +98,11 @@ class Placing:
         `viewers` is how many are expected to look at a shared slot before its placement ends.
         """
         self._unregistered = dict(self.slots)  # a server that restarted may have lost them; the same again is no change
-        self._wants.again(self._now_ms())
         try:
+            await self._register(request, limits)
+            for body in tuple(self._unanswered.values()):
+                await self._get(request, body)
+            self._wants.again(self._now_ms())
             while True:
                 await self._register(request, limits)
                 await self._ask(request, limits, viewers)
@@ -163,10 +175,18 @@ class Placing:
         for viewer, slots in self._wants.due(self._now_ms()).items():
             for part in _parts(slots, limits.slots_per_request):
                 self.requests.update(part)
-                body = PlacementsGet(slots=tuple(part), viewers=1 if viewer is not None else expected, viewer=viewer)
-                answer = await self._answer(request, body)
-                if isinstance(answer, Placements):
-                    self._take(answer, viewer)
+                many = 1 if viewer is not None else expected
+                body = PlacementsGet(slots=tuple(part), viewers=many, viewer=viewer, request=self._entropy(16))
+                await self._get(request, body)
+
+    async def _get(self, request: Request, body: PlacementsGet) -> None:
+        """Ask; what has no answer when the connection ends is asked on the next one as the same request."""
+        assert body.request is not None  # noqa: S101  all of ours have one
+        self._unanswered[body.request] = body
+        answer = await self._answer(request, body)
+        del self._unanswered[body.request]
+        if isinstance(answer, Placements):
+            self._take(answer, body.viewer)
 
     async def _answer(self, request: Request, body: Message) -> Message | None:
         """Return the answer, or None after a refusal that was said; without a connection this raises."""

@@ -92,7 +92,7 @@ class World:
             speed_max_mps=self._settings.speed_max_mps, budget=budget, heat_cells=self._settings.heat_cells
         )
         cache = Cache(self._settings.cache, root, outside, self._in_use, self._settings.cache_limit_bytes)
-        self._placing = Placing(self._meter, cache, self._clock.now_ms, self._settings.on_problem)
+        self._placing = Placing(self._meter, cache, self._clock.now_ms, outside.entropy, self._settings.on_problem)
         duties = (self._keep_filled, self._deliver)
         self._link = Link(
             Caller(socket, key, name), outside, Listener(duties, self._placing.push, self._settings.on_problem)

@@ -10,6 +10,7 @@ from openslot_server.audit.geometries import Geometries
 from openslot_server.audit.room import Audits
 from openslot_server.catalogue import Catalogue
 from openslot_server.config import MAX_PLACEMENT_MS, Settings
+from openslot_server.demand.answers import Answers
 from openslot_server.demand.budgets import Budgets
 from openslot_server.demand.caps import DAY_MS, Counts
 from openslot_server.demand.decide import Decider, placements_of
@@ -24,6 +25,7 @@ from openslot_server.impressions.verify import verify
 from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, make_token, new_key
 from openslot_server.sessions import Sessions
 from openslot_server.storage.store import (
+    AnswerRow,
     AuditRow,
     BatchRow,
     CampaignRow,
@@ -61,6 +63,7 @@ class Rooms:
     ledger: Ledger
     intake: Intake
     decider: Decider
+    answers: Answers
     audits: Audits
 
 
@@ -119,6 +122,9 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
             settings.placement_ms,
             settings.settle_grace_ms,
         ),
+        answers=Answers(
+            (row for row in reader.load(AnswerRow) if row.at_ms > now_ms - settings.placement_ms), settings.placement_ms
+        ),
         audits=Audits(
             Drawer(catalogue, keys, settings.audit_ppm, settings.platform_fee_ppm, entropy),
             Geometries((row.world, row.sha256, row.at_ms) for row in reader.load(GeometryRow)),
@@ -144,6 +150,7 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     oldest_ms = now_ms - late_ms - MAX_PLACEMENT_MS  # a batch may hold a ticket that was issued just then
     rooms.intake.forget(over, oldest_ms)
     rooms.catalogue.forget(oldest_ms)
+    rooms.answers.forget(now_ms)
     return [*rows, *rooms.audits.sweep(now_ms)]
 
 

@@ -32,7 +32,7 @@ Handler = Callable[[Rooms, Seat, Any, int], Answer]
 HANDLERS: dict[type[Message], Handler] = {
     SlotsPut: lambda rooms, seat, put, now_ms: rooms.catalogue.put(seat.world, put.slots, now_ms),
     SlotsRemove: lambda rooms, seat, remove, now_ms: rooms.catalogue.remove(seat.world, remove.ids, now_ms),
-    PlacementsGet: lambda rooms, seat, get, now_ms: rooms.decider.decide(get, seat, now_ms),
+    PlacementsGet: lambda rooms, seat, get, now_ms: rooms.answers.decide(get, seat, now_ms, rooms.decider.decide),
     ExposuresPut: lambda rooms, seat, put, now_ms: rooms.audits.ask(*rooms.intake.put(put, seat, now_ms), seat, now_ms),
     AuditReveal: lambda rooms, seat, reveal, now_ms: rooms.audits.reveal(reveal, seat, now_ms),
     GeometryPut: lambda rooms, seat, put, now_ms: rooms.audits.geometries.put(seat.world, put, now_ms),

@@ -189,6 +189,8 @@ class PlacementsGet(Message):
     viewers: Annotated[int, Field(ge=1, le=10_000)] = 1
     viewer: Viewer | None = None
     context: Context | None = None
+    request: Id128 | None = None
+    """The world's own id of this request: sent again in the same session it gets the same answer."""
 
 
 class Placement(Record):

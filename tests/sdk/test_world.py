@@ -234,6 +234,23 @@ def test_a_revoked_creative_leaves_every_slot_and_another_ad_is_asked_for(stage:
     assert world.stats.slots["west"].no_ad == {"no_demand": 1}
 
 
+def test_a_request_whose_answer_was_lost_is_sent_again_as_the_same(tmp_path: Path) -> None:
+    async def story(drop: int) -> Stage:
+        stage = Stage(tmp_path / str(drop), ScriptedServer(drop_at=frozenset({drop})))
+        async with stage.world() as world:
+            await world.load(board_scene("east", "west"))
+            await look(world, 40)
+            assert len(world.ads) == 2
+        return stage
+
+    repeated = 0
+    for drop in range(12):
+        asked = simulate(story(drop)).server.asked
+        assert len({get.request for get in asked}) == 1
+        repeated += len(asked) - 1
+    assert repeated
+
+
 def test_an_answer_that_its_revocation_overtook_is_not_shown(stage: Stage) -> None:
     async def story() -> openslot.World:
         async with stage.world() as world:

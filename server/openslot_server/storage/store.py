@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 __all__ = [
     "ROWS",
     "VALUES",
+    "AnswerRow",
     "AuditRow",
     "BatchRow",
     "CampaignRow",
@@ -156,6 +157,19 @@ class DecisionRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRow(LatestRow):
+    """The answer to a `placements.get` that has an id, as msgpack (see `demand.answers`)."""
+
+    TABLE = "answers"
+    KEY = 2
+    session: str
+    request: bytes
+    at_ms: int
+    asked: bytes
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRow(Row):
     """One `exposures.put`: tickets and columns as they came, and a verdict per event (see `impressions.intake`)."""
 
@@ -254,6 +268,7 @@ ROWS: tuple[type[Row], ...] = (
     CampaignRow,
     LineItemRow,
     DecisionRow,
+    AnswerRow,
     BatchRow,
     ConflictRow,
     LedgerRow,
