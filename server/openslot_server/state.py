@@ -6,6 +6,7 @@ Each method judges, changes the state in memory, and returns once the change is 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 from openslot_server.audit.examine import Examiner
 from openslot_server.audit.trust import Standings, standings
 from openslot_server.config import MAX_PLACEMENT_MS, Settings
+from openslot_server.demand.caps import DAY_MS
+from openslot_server.demand.delivery import Delivery, Told, delivery_of, tell
 from openslot_server.demand.model import JUDGED, Campaign, CampaignDraft, Creative, LineItem, LineItemDraft, Status
 from openslot_server.impressions.ledger import Entry, Kind
 from openslot_server.impressions.postings import funded
@@ -24,7 +27,7 @@ from openslot_server.rooms import Entropy, Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
 from openslot_server.storage.awaiting import Awaiting
-from openslot_server.storage.store import GeometryRow, KeyEndRow, KeyRow, Row, Store, TicketKeyRow
+from openslot_server.storage.store import DecisionRow, GeometryRow, KeyEndRow, KeyRow, Row, Store, TicketKeyRow
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
 from openslot_spec.messages import Message, PlacementsRevoked
@@ -261,6 +264,22 @@ class Server:
         after = orders.step(before, status)
         await self._commit([orders.keep_line_item(after, self.clock())])
         return after
+
+    async def delivery(self, principal: Principal, line_item: str, world: str | None, slot: str | None) -> Delivery:
+        """Return what became of the last day's requests for a line item, in one world or slot if named."""
+        kept = self.rooms.orders.line_item(line_item)
+        principal.require_account("advertiser", kept.advertiser)
+        since_ms = max(0, self.clock() - DAY_MS)
+        told = await asyncio.to_thread(self._tell, kept, since_ms)
+        chosen = Counter(
+            {one: count for one, count in told.items() if world in (None, one.world) and slot in (None, one.slot)}
+        )
+        return delivery_of(chosen, kept, self.rooms.decider, since_ms)
+
+    def _tell(self, line_item: LineItem, since_ms: int) -> Counter[Told]:
+        with self.store.read() as reader:
+            flight = line_item.from_ms, line_item.to_ms
+            return tell(reader.load(DecisionRow), line_item.id, flight, since_ms)
 
     def worlds(self, principal: Principal) -> list[str]:
         """Return the names of the worlds that registered slots: the principal's own, or all for an operator."""

@@ -58,12 +58,14 @@ def by_line_item(self: Ranking, group: list[tuple[Chunk, int]]) -> Any:
     return ("advertiser", group[part][0].entry(place).advertiser)
 
 
-def any_rival(_: Engine, __: Entry, floor: int, ranking: Ranking, refuses: Any) -> int:
+def any_rival(_: Engine, winner: Entry, place: Place, ranking: Ranking, refuses: Any) -> int:
+    floor = place.floor_of(winner)
     return max(floor, next((entry.bid_micros for entry in ranking if not refuses(entry)), floor))
 
 
-def refused_rivals_count(_: Engine, winner: Entry, floor: int, ranking: Ranking, __: Any) -> int:
+def refused_rivals_count(_: Engine, winner: Entry, place: Place, ranking: Ranking, __: Any) -> int:
     ranking.drop(("advertiser", winner.advertiser))
+    floor = place.floor_of(winner)
     return max(floor, next((entry.bid_micros for entry in ranking), floor))
 
 
@@ -76,12 +78,12 @@ def next_hour(now_ms: int, name: str) -> int:
     return HOUR_OF_WEEK(now_ms + 3_600_000, name)
 
 
-def house_prices(_: Engine, winner: Entry, floor: int, ranking: Ranking, refuses: Any) -> int:
+def house_prices(_: Engine, winner: Entry, place: Place, ranking: Ranking, refuses: Any) -> int:
     """Line items of lower priority set the second price."""
     ranking.drop(("advertiser", winner.advertiser))
     if winner.offer.line_item.tier != "auction":
         return winner.bid_micros
-    return max([floor, *(entry.bid_micros for entry in ranking if not refuses(entry))])
+    return max([place.floor_of(winner), *(entry.bid_micros for entry in ranking if not refuses(entry))])
 
 
 def strict_categories(offer: Any) -> Iterator[Any]:

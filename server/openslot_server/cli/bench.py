@@ -19,6 +19,7 @@ __all__ = ["bench", "machine"]
 BENCHES = {
     "visibility": "openslot_view.bench",
     "ingest": "openslot_server.bench.ingest",
+    "decisions": "openslot_server.bench.decisions",
 }
 """Each module has `run(progress) -> (figures, table)`: figures by name, and a table as a list of rows (dicts)."""
 
@@ -40,7 +41,7 @@ def bench(
 
 def machine() -> dict[str, Any]:
     """Return what figures depend on: processor, cores, memory, Python and the libraries that do the work."""
-    libraries = ("numpy", "numba", "embreex", "trimesh")
+    libraries = ("numpy", "numba", "embreex", "trimesh", "pyroaring", "duckdb")
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),

@@ -12,6 +12,7 @@ kept set is mended there when it is next asked for.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
@@ -30,6 +31,7 @@ KEPT = 2048
 MENDED = 12
 """Places up to which mending a set is cheaper than making it anew."""
 LOGGED = 64
+NEVER = (-LOGGED, 0)
 
 
 class Chunk:
@@ -46,8 +48,8 @@ class Chunk:
         """Which may serve as far as status and flight go."""
         self.funded = 0
         """Which have money for one impression at least."""
-        self.top_micros = 0
-        """No bid is above it."""
+        self.span = [(math.inf, -math.inf)] * len(BOUNDS)
+        """Between which numbers each of the bounds lies; it grows and never shrinks."""
         self._kept: dict[Hashable, tuple[int, int]] = {}
         self._version = 0
         self._log: list[int] = []
@@ -69,8 +71,9 @@ class Chunk:
         for place in range(capacity - 2, -1, -1):
             if chunk.at[place] is None:
                 chunk.ranks[place] = chunk.ranks[place + 1]
-        chunk.bounds[:, places] = np.array([entry.bounds for entry in entries]).T
-        chunk.top_micros = max(entry.bid_micros for entry in entries)
+        bounds = np.array([entry.bounds for entry in entries])
+        chunk.bounds[:, places] = bounds.T
+        chunk._widen(bounds.min(axis=0).tolist(), bounds.max(axis=0).tolist())
         return chunk
 
     def find(self, rank: Rank) -> int:
@@ -91,7 +94,7 @@ class Chunk:
         self.at[place] = entry
         self.bounds[:, place] = entry.bounds
         self.used |= bit
-        self.top_micros = max(self.top_micros, entry.bid_micros)
+        self._widen(entry.bounds, entry.bounds)
         self._fill_ranks(place, entry.rank)
         self._touch(place)
 
@@ -143,6 +146,11 @@ class Chunk:
     def within(self, bound: int, value: float) -> int:
         """Return whose number `bound` is on its side of `value`."""
         side = BOUNDS[bound][1]
+        least, most = self.span[bound]
+        if value <= least if side > 0 else value >= most:
+            return self.used
+        if value > most if side > 0 else value < least:
+            return 0
 
         def holds(entry: Entry) -> bool:
             return (entry.bounds[bound] - value) * side >= 0
@@ -153,9 +161,14 @@ class Chunk:
 
         return self.kept((bound, value), whole, holds)
 
+    def known(self, key: Hashable) -> int | None:
+        """Return the set called `key` if it is kept and as it was."""
+        version, found = self._kept.get(key, NEVER)
+        return found if version == self._version else None
+
     def kept(self, key: Hashable, whole: Callable[[], int], holds: Callable[[Entry], bool]) -> int:
         """Return the set called `key`: as kept, mended where line items changed since, or made by `whole`."""
-        version, found = self._kept.get(key, (-LOGGED, 0))
+        version, found = self._kept.get(key, NEVER)
         behind = self._version - version
         if not behind:
             return found
@@ -169,6 +182,10 @@ class Chunk:
             self._kept.clear()
         self._kept[key] = self._version, found
         return found
+
+    def _widen(self, least: Sequence[float], most: Sequence[float]) -> None:
+        pairs = zip(self.span, least, most, strict=True)
+        self.span = [(min(low, new_low), max(high, new_high)) for (low, high), new_low, new_high in pairs]
 
     def _fill_ranks(self, place: int, rank: Rank) -> None:
         """Write a rank at a place and into the gaps before it."""

@@ -30,7 +30,10 @@ class Circumstance:
 
     def match(self, chunk: Chunk) -> int:
         """Return who wants them, now, running or not."""
-        return chunk.kept(self, lambda: self.gate.narrow(chunk, chunk.used), self.admits)
+        known = chunk.known(self)
+        return (
+            known if known is not None else chunk.kept(self, lambda: self.gate.narrow(chunk, chunk.used), self.admits)
+        )
 
 
 def circumstance_of(context: Context | None, now_ms: int, time_zones: Iterable[str]) -> Circumstance:

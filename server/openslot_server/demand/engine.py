@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from openslot_server.demand.chunks import CAPACITY, Chunk
 from openslot_server.demand.circumstances import QUARTER_MS, Circumstance, circumstance_of
-from openslot_server.demand.draws import seed_of
 from openslot_server.demand.entries import MIXED, Entry, entry_of
 from openslot_server.demand.flights import Moments
 from openslot_server.demand.index import Index
@@ -83,6 +82,7 @@ class Engine:
         self._alike: dict[tuple[object, ...], Place] = {}
         self._time_zones: set[str] = set()
         self._circumstances: dict[Context | None, Circumstance] = {}
+        self._latest: tuple[Context | None, Circumstance | None] = (None, None)
         self._quarter = -1
         self._lists: dict[Asked, tuple[int, list[Part]]] = {}
         self._vain: dict[Asked, tuple[int, int, NoAd]] = {}
@@ -138,6 +138,14 @@ class Engine:
         if entry is not None and (self._left(line_item) >= entry.bid_micros) == (line_item in self._broke):
             self._refresh(entry)
 
+    def entry(self, line_item: str) -> Entry | None:
+        """Return a line item as the auction knows it; None if it does not run."""
+        return None if line_item in self._stopped else self._index.entries.get(line_item)
+
+    def place(self, question: Question) -> Place:
+        """Return a slot as the auction sees it."""
+        return self._place(question)
+
     def decide(self, question: Question, refuses: Callable[[Entry], bool] = nobody) -> Win | NoAd:
         """Return who gets the slot, or why nobody does; `refuses` is asked of each who would have it."""
         self._advance(question.now_ms)
@@ -146,8 +154,7 @@ class Engine:
         vain = self._vain.get(asked)
         if vain is not None and vain[0] == self._raised and (vain[1] == self._lowered or vain[2] == REACHED[0]):
             return vain[2]
-        seed = seed_of(question.draw)
-        ranking = Ranking(self._matches(asked), seed)
+        ranking = Ranking(self._matches(asked), question.draw)
         winner, tried = None, False
         for entry in ranking:
             tried = True
@@ -156,13 +163,14 @@ class Engine:
                 break
         if winner is None:
             return NoAd.HELD_BACK if tried else self._remember_vain(asked)
-        price = self._price(winner, place.floor_of(winner), ranking, refuses)
-        return Win(winner.offer.line_item, _creative(winner, question.slot, seed), price)
+        price = self._price(winner, place, ranking, refuses)
+        return Win(winner.offer.line_item, _creative(winner, question), price)
 
-    def _price(self, winner: Entry, floor: int, ranking: Ranking, refuses: Callable[[Entry], bool]) -> int:
+    def _price(self, winner: Entry, place: Place, ranking: Ranking, refuses: Callable[[Entry], bool]) -> int:
         """Return the winner's bid, or in a second-price auction what the next advertiser bids, or the floor."""
         if self._auction == "first_price" or winner.offer.line_item.tier != "auction":
             return winner.bid_micros
+        floor = place.floor_of(winner)
         ranking.drop(("advertiser", winner.advertiser))
         for entry in ranking:
             if entry.rank[0] != winner.rank[0] or entry.bid_micros <= floor:
@@ -183,6 +191,9 @@ class Engine:
 
     def _circumstance(self, question: Question) -> Circumstance:
         quarter = question.now_ms // QUARTER_MS
+        context, known = self._latest
+        if context is question.context and quarter == self._quarter and known is not None:
+            return known
         if quarter != self._quarter:
             self._quarter = quarter
             self._circumstances.clear()
@@ -190,6 +201,7 @@ class Engine:
         if known is None:
             known = circumstance_of(question.context, question.now_ms, self._time_zones)
             _bounded(self._circumstances)[question.context] = known
+        self._latest = question.context, known
         return known
 
     def _matches(self, asked: Asked) -> Iterator[Part]:
@@ -240,6 +252,7 @@ class Engine:
         if targeting.dayparts and targeting.time_zone not in self._time_zones:
             self._time_zones.add(targeting.time_zone)
             self._circumstances.clear()
+            self._latest = None, None
         self._refresh(entry)
 
     def _refresh(self, entry: Entry) -> None:
@@ -257,10 +270,10 @@ class Engine:
         self._lowered += chunk.running < before[0]
 
 
-def _creative(winner: Entry, slot: Slot, seed: int) -> Creative:
-    taken = shown(winner.offer, slot) if MIXED in winner.features else winner.offer.creatives
+def _creative(winner: Entry, question: Question) -> Creative:
+    taken = shown(winner.offer, question.slot) if MIXED in winner.features else winner.offer.creatives
     assert not isinstance(taken, NoAd)  # noqa: S101  the index and the slot must agree
-    return choose(taken, slot, seed)
+    return choose(taken, question.slot, question.draw)
 
 
 def _with_bit(bits: int, place: int, *, on: bool) -> int:

@@ -52,6 +52,17 @@ class Gate:
             return False
         return all((entry.bounds[bound] - value) * BOUNDS[bound][1] >= 0 for bound, value in self.bounds)
 
+    def stop(self, entry: Entry) -> str:
+        """Return what is against a line item that does not pass: the name of a wish, a bound or a bar."""
+        for some, values in self.wishes:
+            if some in entry.features and entry.features.isdisjoint(values):
+                return some[0]
+        for bound, value in self.bounds:
+            if (entry.bounds[bound] - value) * BOUNDS[bound][1] < 0:
+                return BOUNDS[bound][0]
+        bar = min(entry.features & self.barred)
+        return f"{bar[1]}_excluded" if bar[0] == NOT else f"{bar[0]}_barred"
+
     def narrow(self, chunk: Chunk, found: int) -> int:
         """Return who of `found` passes."""
         for some, values in self.wishes:
@@ -110,9 +121,20 @@ class Place:
         """Return whether nothing about the slot is against a line item."""
         return self.verdict(entry) is None
 
+    def stop(self, entry: Entry) -> str | None:
+        """Return by what name a line item is stopped; None if nothing about the slot is against it."""
+        for gate in self.gates[:1] if MIXED in entry.features else self.gates:
+            if not gate.admits(entry):
+                return gate.stop(entry)
+        verdict = self.verdict(entry)
+        return "floor" if verdict == NoAd.FLOOR_NOT_MET else verdict
+
     def match(self, chunk: Chunk) -> int:
         """Return whom the slot admits, running or not."""
-        if chunk.top_micros < min([self.floor_micros, *(floor for _, floor in self.floors)]):
+        known = chunk.known(self)
+        if known is not None:
+            return known
+        if all(chunk.span[BID][1] < floor for floor in (self.floor_micros, *(floor for _, floor in self.floors))):
             return 0
         return chunk.kept(self, lambda: self._match(chunk), self.admits)
 

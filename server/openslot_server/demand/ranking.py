@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from openslot_server.demand.chunks import Chunk, lowest
-from openslot_server.demand.draws import mix
+from openslot_server.demand.draws import mix, seed_of
 from openslot_server.demand.entries import Entry, Feature
 
 __all__ = ["DRAWS", "Ranking"]
@@ -25,10 +25,11 @@ Part = tuple[Chunk, int]
 class Ranking:
     """Line items, once each, looked for as they are asked for; `matches` are the sets of each chunk, in order."""
 
-    def __init__(self, matches: Iterable[Part], seed: int) -> None:
+    def __init__(self, matches: Iterable[Part], draw: bytes) -> None:
         self._ahead = iter(matches)
         self._parts: deque[Part] = deque()
-        self._seed = seed
+        self._draw_name = draw
+        self._seed: int | None = None
         self._drawn = 0
         self._dropped: list[Feature] = []
         self._order = self._walk()
@@ -127,6 +128,8 @@ class Ranking:
         """Return one of the numbers below `count`; of one, nothing is drawn."""
         if count == 1:
             return 0
+        if self._seed is None:
+            self._seed = seed_of(self._draw_name)
         self._drawn += 1
         return mix(self._seed, self._drawn) % count
 

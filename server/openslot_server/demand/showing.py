@@ -41,10 +41,11 @@ def shown(offer: Offer, slot: Slot) -> tuple[Creative, ...] | NoAd:
     return allowed or NoAd.CATEGORY_BLOCKED
 
 
-def choose(creatives: tuple[Creative, ...], slot: Slot, seed: int) -> Creative:
+def choose(creatives: tuple[Creative, ...], slot: Slot, draw: bytes) -> Creative:
     """Return the creative whose shape fits the slot best; those that fit alike take turns."""
     if len(creatives) == 1:
         return creatives[0]
+    seed = seed_of(draw)
 
     def order(creative: Creative) -> tuple[float, int]:
         aspect = log_aspect(creative)

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from openslot_server.audit.trust import Standings
 from openslot_server.creatives.intake import Approved, limit_bytes
+from openslot_server.demand.delivery import Delivery
 from openslot_server.demand.model import Campaign, CampaignDraft, Creative, LineItem, LineItemDraft
 from openslot_server.http.bodies import read_body
 from openslot_server.http.openapi import document
@@ -27,6 +28,7 @@ from openslot_server.http.records import (
     AccountPage,
     CampaignPage,
     CreativePage,
+    DeliveryQuery,
     Empty,
     KeyAnswer,
     KeyDraft,
@@ -125,6 +127,11 @@ async def set_line_item_status(call: Call[Empty, StatusChange]) -> LineItem:
     return await call.server.set_line_item_status(call.principal, call.path["id"], call.body.status)
 
 
+async def show_delivery(call: Call[DeliveryQuery, Empty]) -> Delivery:
+    """Say why a line item does or does not deliver: what took how many of the last day's requests."""
+    return await call.server.delivery(call.principal, call.path["id"], call.query.world, call.query.slot)
+
+
 async def list_worlds(call: Call[Page, Empty]) -> AccountPage:
     """List the worlds that have a key or have registered slots; a world sees itself."""
     worlds = {*call.server.worlds(call.principal)}
@@ -199,6 +206,7 @@ OPERATIONS = (
     operation("POST", "/v1/line-items", ADVERTISER, create_line_item, status=201),
     operation("GET", "/v1/line-items", ADVERTISER, list_line_items),
     operation("PATCH", "/v1/line-items/{id}", ADVERTISER, set_line_item_status),
+    operation("GET", "/v1/line-items/{id}/delivery", ADVERTISER, show_delivery),
     operation("GET", "/v1/worlds", WORLD, list_worlds),
     operation("POST", "/v1/worlds", OPERATOR, open_world, status=201),
     operation("GET", "/v1/advertisers", OPERATOR, list_advertisers),

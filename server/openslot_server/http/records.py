@@ -13,7 +13,7 @@ from openslot_server.keys import Role
 from openslot_server.reports.queries import Dimension
 from openslot_spec.creatives import HttpUrl
 from openslot_spec.records import Id, Line, Record, TimeMs
-from openslot_spec.slots import MediaType, Slot
+from openslot_spec.slots import MediaType, Slot, SlotId
 
 __all__ = [
     "MODEL_MEDIA",
@@ -21,6 +21,7 @@ __all__ = [
     "AccountPage",
     "CampaignPage",
     "CreativePage",
+    "DeliveryQuery",
     "Empty",
     "KeyAnswer",
     "KeyDraft",
@@ -112,6 +113,13 @@ class LineItemPage(Record):
 
     items: tuple[LineItem, ...]
     next: str | None = None
+
+
+class DeliveryQuery(Record):
+    """Of which requests; left out: all of the last day."""
+
+    world: Id | None = None
+    slot: SlotId | None = None
 
 
 class StatusChange(Record):
