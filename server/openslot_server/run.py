@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -20,9 +22,11 @@ from openslot_server.storage.sqlite import SqliteStore, exclusive
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import MAX_FRAME_BYTES
 
-__all__ = ["Process", "Ready", "bind", "now_ms", "serve"]
+__all__ = ["Process", "Ready", "bind", "now_ms", "serve", "set_up_interpreter"]
 
 BACKLOG = 2_048
+SWITCH_S = 0.000_5
+"""How long the event loop keeps the interpreter from the store's thread, which asks for it with each statement."""
 GRACE_S = 5
 
 Ready = Callable[[str, str | None], None]
@@ -51,9 +55,17 @@ def serve(settings: Settings, ready: Ready) -> None:
         server = Server(settings, store, now_ms, secrets.token_bytes)
         host, port = listener.getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        set_up_interpreter()
         process = Process(server, lambda: ready(address, server.operator_key))
         process.run(sockets=[listener])
         server.require_sound()
+
+
+def set_up_interpreter() -> None:
+    """Let the store's thread in soon, and never search for garbage in what was there at the start: that takes long."""
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()
 
 
 def bind(host: str, port: int) -> socket.socket:

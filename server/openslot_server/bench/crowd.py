@@ -66,12 +66,15 @@ class Client:
     server: Server
     seat: Seat
     ticket: bytes = b""
+    viewers: int = 0
+    """That were there so far."""
     world: Session = field(default_factory=lambda: Session("world", MSGPACK))
     served: Session = field(default_factory=lambda: Session("server", MSGPACK))
 
     def frames(self, count: int, batches: int) -> list[bytes]:
-        """Return the frames of batches of `count` events, none of which was seen before; each can be sent once."""
-        put = (batch(self.ticket, events(count, number * count, now_ms())) for number in range(batches))
+        """Return the frames of batches of `count` events, all of viewers who are new here."""
+        put = (batch(self.ticket, events(count, self.viewers + number * count, now_ms())) for number in range(batches))
+        self.viewers += count * batches
         return [self.world.send(message)[1] for message in put]
 
     async def send(self, frame: bytes) -> Message:

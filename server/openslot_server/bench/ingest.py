@@ -19,6 +19,7 @@ from typing import Any
 from openslot_server.bench.crowd import Client, crowd, events
 from openslot_server.bench.encoding import columns_us, maps_us
 from openslot_server.bench.stages import stages
+from openslot_server.run import set_up_interpreter
 
 __all__ = ["run"]
 
@@ -35,6 +36,7 @@ COUNTS = (100, 1_000)
 
 def run(progress: Progress) -> tuple[dict[str, float], list[Row]]:
     """Return figures by name and a table of what was measured."""
+    set_up_interpreter()
     with tempfile.TemporaryDirectory(prefix="openslot-bench-", dir=Path.cwd()) as name:
         disk_s, batches_per_s, acks_s, parts = asyncio.run(_measure(Path(name), progress))
     progress("columns against maps")

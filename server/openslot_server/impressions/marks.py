@@ -47,19 +47,20 @@ def looks_of(
     Columns: the viewer, when it was heard of and when it was, how long after its placement was issued it began, the
     placement's life, a number that tells the slot from others, and the figures.
     """
-    terms = [_terms_of(ticket) if isinstance(ticket, Ticket) else (0, 0, 0) for ticket in tickets]
-    issued_ms, life_ms, slot = np.array(terms, np.int64)[columns.ticket[events]].T
-    at_ms = columns.at_ms[events]
+    terms = np.array([_terms_of(ticket) if isinstance(ticket, Ticket) else (0, 0, 0) for ticket in tickets], np.int64)
+    issued_ms, life_ms, slot = terms[0] if len(terms) == 1 else terms[columns.ticket[events]].T
+    chosen = slice(None) if len(events) == len(columns) else events
+    at_ms = columns.at_ms[chosen]
     looks = np.empty((len(events), COLUMNS), np.int64)
-    looks[:, VIEWER] = columns.viewer[events]
+    looks[:, VIEWER] = columns.viewer[chosen]
     looks[:, HEARD] = now_ms
     looks[:, AT] = at_ms
-    looks[:, BEGAN] = at_ms - columns.continuous_ms[events] - issued_ms
+    looks[:, BEGAN] = at_ms - columns.continuous_ms[chosen] - issued_ms
     looks[:, LIFE] = life_ms
     looks[:, SLOT] = slot
-    looks[:, FRACTION] = np.rint(columns.visible_fraction[events].astype(np.float64) * FINE)
-    looks[:, COVERAGE] = np.rint(columns.coverage[events].astype(np.float64) * FINE)
-    looks[:, ANGLE] = np.rint(columns.angle_deg[events].astype(np.float64) * FINE_DEG)
+    looks[:, FRACTION] = np.rint(columns.visible_fraction[chosen].astype(np.float64) * FINE)
+    looks[:, COVERAGE] = np.rint(columns.coverage[chosen].astype(np.float64) * FINE)
+    looks[:, ANGLE] = np.rint(columns.angle_deg[chosen].astype(np.float64) * FINE_DEG)
     return looks
 
 
