@@ -296,7 +296,7 @@ class Server:
         return self.rooms.catalogue.slots(world)
 
     async def report(self, principal: Principal, by: Dimension) -> Report:
-        """Return the recount of what is the principal's: worlds by slot or world, advertisers by the other two."""
+        """Return the recount of what is the principal's: worlds by slot or world, advertisers by the others."""
         principal.require("world" if by in ("slot", "world") else "advertiser")
         only = None if principal.role == "operator" else principal.account
         return await asyncio.get_running_loop().run_in_executor(self._recounting, self._recount, by, only)

@@ -109,7 +109,9 @@ async def test_another_worlds_slots_are_out_of_reach(served: Serving) -> None:
     assert (await served.ask("mall", "GET", "/v1/slots")).json() == {"items": []}
 
 
-@pytest.mark.parametrize(("who", "by"), [("plaza", "line_item"), ("plaza", "advertiser"), ("aurora", "world")])
+@pytest.mark.parametrize(
+    ("who", "by"), [("plaza", "line_item"), ("plaza", "advertiser"), ("plaza", "profile"), ("aurora", "world")]
+)
 async def test_a_report_by_what_is_not_ones_own_is_refused(served: Serving, who: str, by: str) -> None:
     assert_refused(await served.ask(who, "GET", "/v1/reports", params={"by": by}), 403, "auth.role_forbidden")
 

@@ -89,6 +89,8 @@ def test_totals_are_the_same_whatever_the_rows_are_about(market: Market, by: Dim
 def test_a_world_sees_its_own_rows_and_an_advertiser_its_own(market: Market) -> None:
     assert rows(market.report("world", "arcade")) == {"arcade": (1, 1, 0, 1, 0, 1_000)}
     assert market.report("slot", "arcade").totals.spend_micros == 1_000
+    (mine,) = market.report("profile", "aurora").rows
+    assert (mine.profile, mine.viewable) == ("iig-2.0-display", 3)
     assert rows(market.report("line_item", "aurora")) == {"aurora/li-1": (1, 1, 8, 3, 1, 4_000)}
 
 

@@ -102,12 +102,14 @@ def recount(reader: Reader, currency: str, by: Dimension = "slot", only: str | N
 
 
 def report_of(rollups: Rollups, currency: str, by: Dimension = "slot", only: str | None = None) -> Report:
-    """Return the report; `only` names the one world (by slot, world) or advertiser whose rows are wanted."""
+    """Return the report; `only` names the one world (by slot, world) or advertiser whose figures are wanted."""
     rows: defaultdict[_Key, Sums] = defaultdict(Sums)
+    advertisers = rollups.books.advertisers
     for (where, own), sums in rollups.sums.items():
-        if own or by == "profile":
-            rows[_key(by, where, rollups.books.advertisers)].add(sums)
-    wanted = {key: sums for key, sums in sorted(rows.items()) if only in (None, key.world or key.advertiser)}
+        whose = where.world if by in ("slot", "world") else advertisers.get(where.line_item, "")
+        if (own or by == "profile") and only in (None, whose):
+            rows[_key(by, where, advertisers)].add(sums)
+    wanted = dict(sorted(rows.items()))
     totals = Sums()
     for sums in wanted.values():
         totals.add(sums)
