@@ -17,8 +17,10 @@ from openslot_server.http.api import api_routes
 from openslot_server.http.assets import asset_routes
 from openslot_server.http.errors import HANDLERS
 from openslot_server.http.health import health_routes
+from openslot_server.http.pacing import AddressPace
 from openslot_server.http.socket import socket
 from openslot_server.metrics import Metrics
+from openslot_server.pace import Buckets
 from openslot_server.state import Server
 from openslot_spec.errors import OpenSlotError
 
@@ -35,7 +37,9 @@ def build(server: Server) -> Starlette:
     routes = [*api_routes(), *asset_routes(), *health_routes(), WebSocketRoute("/v1/socket", socket)]
     app = Starlette(routes=routes, lifespan=_lifespan, exception_handlers=dict(HANDLERS))
     app.router.redirect_slashes = False  # one name for each thing
+    app.add_middleware(AddressPace, per_second=server.settings.requests_per_second_of_address, clock=server.clock)
     app.state.server = server
+    app.state.key_pace = Buckets(server.settings.requests_per_second)
     app.state.metrics = Metrics(server.rooms)
     app.state.library = Library(server.settings.library)
     app.state.sandbox = Sandbox()

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     hello_deadline_ms: Annotated[int, Field(ge=10, le=60_000)] = HELLO_DEADLINE_MS
     outbound_bytes: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = 4 * 1024 * 1024
     """Bytes that may wait for one connection's reader."""
+    requests_per_second: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """Over HTTP, with one API key; as many at once after a quiet second."""
+    requests_per_second_of_address: Annotated[int, Field(ge=1, le=1_000_000)] = 500
+    """Over HTTP from one address, with or without a key, creatives and handshakes of sockets among them."""
     connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     limits: Limits = Limits()
     """In a variable: as JSON."""

@@ -1,8 +1,8 @@
-"""A token bucket: how many messages a connection may send, without a clock of its own."""
+"""Token buckets: how many messages or requests may come, without a clock of their own."""
 
 from __future__ import annotations
 
-__all__ = ["Bucket"]
+__all__ = ["Bucket", "Buckets"]
 
 
 class Bucket:
@@ -22,3 +22,23 @@ class Bucket:
             self._thousandths -= 1_000
             return 0
         return -(-(1_000 - self._thousandths) // self._per_second)
+
+
+class Buckets:
+    """A bucket for each name, for the `most` names that were used last; one that is forgotten starts full again."""
+
+    def __init__(self, per_second: int, most: int = 10_000) -> None:
+        self._per_second = per_second
+        self._most = most
+        self._buckets: dict[str, Bucket] = {}
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, name: str, now_ms: int) -> int:
+        """Return 0 and let one of `name` through, or return how many milliseconds are missing."""
+        bucket = self._buckets.pop(name, None) or Bucket(self._per_second, now_ms)
+        if len(self._buckets) >= self._most:
+            del self._buckets[next(iter(self._buckets))]
+        self._buckets[name] = bucket
+        return bucket.take(now_ms)

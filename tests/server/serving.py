@@ -84,9 +84,9 @@ def line_item_draft(campaign: str, creative: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, sandboxed: bool = False) -> AsyncIterator[Serving]:
+async def serving(folder: Path, *, sandboxed: bool = False, **changes: Any) -> AsyncIterator[Serving]:
     """Yield a server on a new database with one key for each of `ACCOUNTS`."""
-    app, keys = await application(folder)
+    app, keys = await application(folder, **changes)
     if sandboxed:
         app.state.intake = Intake(app.state.sandbox, app.state.library)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
@@ -96,9 +96,10 @@ async def serving(folder: Path, *, sandboxed: bool = False) -> AsyncIterator[Ser
     app.state.server.store.close()
 
 
-async def application(folder: Path) -> tuple[Starlette, dict[str, str]]:
+async def application(folder: Path, **changes: Any) -> tuple[Starlette, dict[str, str]]:
     """Return the application, its gate in this process, and the keys by account; close the store after it."""
-    settings = Settings(database=folder / "test.sqlite3", operator_key=OPERATOR_KEY)
+    known: dict[str, Any] = {"requests_per_second": 1_000_000, "requests_per_second_of_address": 1_000_000}
+    settings = Settings(database=folder / "test.sqlite3", operator_key=OPERATOR_KEY, **known | changes)
     server = Server(settings, SqliteStore(settings.database), lambda: NOW_MS, counting_entropy())
     operator = Principal("operator", "operator")
     keys = {name: await server.add_key(operator, role, name) for name, role in ACCOUNTS.items()}

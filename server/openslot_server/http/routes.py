@@ -14,8 +14,9 @@ from starlette.routing import Route
 from openslot_server.creatives.intake import Intake
 from openslot_server.http.bodies import bearer_key, json_record, query_record
 from openslot_server.http.records import Empty, Page, Upload
-from openslot_server.keys import Principal, Role
+from openslot_server.keys import Principal, Role, digest
 from openslot_server.state import Server
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.records import Record
 
 __all__ = ["Call", "Operation", "operation", "page_of", "routes"]
@@ -68,7 +69,10 @@ class Operation:
     async def answer_to(self, request: Request) -> Response:
         """Return what the handler answers; raises `OpenSlotError` for whatever does not hold before it."""
         server: Server = request.app.state.server
-        principal = await server.authenticate(bearer_key(request))
+        key = bearer_key(request)
+        principal = await server.authenticate(key)
+        if wait_ms := request.app.state.key_pace.take(digest(key), server.clock()):
+            raise OpenSlotError(Code.RATE_LIMITED, "too many requests with this key", retry_after_ms=wait_ms)
         principal.require(*(self.roles or ("operator",)))
         call = Call(
             server=server,
