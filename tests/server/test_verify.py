@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from openslot_server.impressions.ledger import GENESIS, chain
 from openslot_server.impressions.verify import Books, verify
-from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Row, VerdictRow
+from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Row, VerdictRow, row_digest
 from openslot_spec.errors import Code, OpenSlotError
 from tests.server.market import Market, MemoryStore
 
@@ -225,3 +226,24 @@ def test_a_row_of_another_type_is_found(rows: Rows, head: HeadRow, name: str) ->
 def test_a_record_of_another_type_is_found(rows: Rows, head: HeadRow, odd: Any) -> None:
     assert broken_at([replace(rows[0], record=odd), *rows[1:]], head) == "record 1"
     assert broken_at([replace(rows[0], sha256=odd), *rows[1:]], head) == "record 1"
+
+
+def test_the_example_of_the_prose_holds() -> None:
+    prose = (Path(__file__).parents[2] / "spec" / "ledger.md").read_text("utf-8")
+    lines = prose.partition("```ledger\n")[2].partition("```")[0].splitlines()
+    records = [
+        LedgerRow(seq, record, sha256)
+        for seq, (record, sha256) in enumerate(zip(lines[::2], lines[1::2], strict=True), 1)
+    ]
+    decision = DecisionRow(bytes(range(16)), "plaza", "s1", 1_790_000_001_000, b"\x90")
+    head = HeadRow(1, len(records), lines[-1])
+    store = MemoryStore()
+    store.tables = {LedgerRow: list[Row](records), DecisionRow: [decision], HeadRow: [head]}
+    balances = verify(store).ledger.balances
+    assert balances == {"funding aurora USD": -10_000, "budget li-1 USD": 8_000, "reserved li-1 USD": 2_000}
+
+
+def test_a_digest_tells_rows_apart_that_hold_the_same_bytes() -> None:
+    row, as_text = DecisionRow(b"ab", "cd", "e", 1, b""), dict[str, Any](outcomes="")
+    found = {row_digest(each) for each in (row, replace(row, world="c", session="de"), replace(row, **as_text))}
+    assert len(found) == 3
