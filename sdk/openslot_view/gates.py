@@ -57,23 +57,24 @@ class Facing:
 
 def facing(cameras: Cameras, surfaces: Surfaces) -> Facing:
     """Return how the surfaces are turned to the viewers; 0 where the eye is in the surface's centre."""
-    sight = np.empty((len(cameras), len(surfaces)))
-    eye, centre, normal = cameras.eye, surfaces.centre.T.copy(), surfaces.facing.T.copy()
-    for rows in _viewers(*sight.shape):
-        along, squared = np.zeros((2, rows.stop - rows.start, len(surfaces)))
-        for k in range(3):
-            offset = eye[rows, k, None] - centre[k]
-            along += offset * normal[k]
-            offset *= offset
-            squared += offset
-        squared[squared == 0] = np.inf
-        np.sqrt(squared, out=squared)
-        np.divide(along, squared, out=sight[rows])
-    screen = cameras.toward @ normal
+    shape = len(cameras), len(surfaces)
+    sight, screen = np.empty(shape), np.empty(shape)
+    centre, normal = surfaces.columns[:3], surfaces.columns[4:]
+    eye = np.full((shape[0], 4), -1.0)
+    eye[:, :3] = cameras.eye - surfaces.middle
+    blocks = _viewers(*shape)
+    room = np.empty((2, blocks[0].stop if blocks else 0, shape[1]))
+    for rows in blocks:
+        along, across, squared = sight[rows], screen[rows], room[0, : rows.stop - rows.start]
+        _squared_distance(eye[rows], centre, squared, room[1, : len(squared)])
+        np.copyto(squared, np.inf, where=squared == 0)
+        np.matmul(eye[rows], normal, out=along)
+        along /= np.sqrt(squared, out=squared)
+        np.matmul(cameras.toward[rows], normal[:3], out=across)
+        for cosine in (along, across):
+            np.minimum(np.maximum(cosine, -1.0, out=cosine), 1.0, out=cosine)
     if cameras.orthographic.any():
         sight[cameras.orthographic] = screen[cameras.orthographic]
-    for cosine in (sight, screen):
-        np.minimum(np.maximum(cosine, -1.0, out=cosine), 1.0, out=cosine)
     return Facing(sight, screen)
 
 
@@ -81,11 +82,9 @@ def in_view(cameras: Cameras, surfaces: Surfaces) -> Bools:
     """Return (v, s): False where the surface's bounding sphere is wholly outside one plane of the frustum."""
     met = np.empty((len(cameras), len(surfaces)), np.bool_)
     # about a common origin, so that one matrix product serves all pairs without losing digits
-    origin = surfaces.centre.mean(axis=0) if met.shape[1] else np.zeros(3)
-    centre = np.concatenate([(surfaces.centre - origin).T, np.ones((1, met.shape[1]))])
-    planes = cameras.planes.copy()
-    planes[..., 3] += np.einsum("vpk,vk->vp", planes[..., :3], origin - cameras.eye)
-    planes = np.ascontiguousarray(planes.swapaxes(0, 1))
+    centre = surfaces.columns[:4]
+    planes = cameras.planes.swapaxes(0, 1).copy()
+    planes[..., 3] += np.einsum("pvk,vk->pv", planes[..., :3], surfaces.middle - cameras.eye)
     beyond = -surfaces.radius
     for rows in _viewers(*met.shape):
         nearest = planes[0, rows] @ centre
@@ -94,6 +93,16 @@ def in_view(cameras: Cameras, surfaces: Surfaces) -> Bools:
             np.minimum(nearest, np.matmul(plane, centre, out=distance), out=nearest)
         np.greater_equal(nearest, beyond, out=met[rows])
     return met
+
+
+def _squared_distance(eye: Floats, centre: Floats, squared: Floats, room: Floats) -> None:
+    """Write the squared distances of eyes (v, 4) and centres (3, s) to `squared` (v, s); `room` is as large."""
+    for k in range(3):
+        step = room if k else squared
+        np.subtract(eye[:, k, None], centre[k], out=step)
+        np.multiply(step, step, out=step)
+        if k:
+            np.add(squared, step, out=squared)
 
 
 def _viewers(viewers: int, surfaces: int) -> list[slice]:

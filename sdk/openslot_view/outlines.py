@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_view.cameras import Cameras
-from openslot_view.polygons import Polygons, clip, signed_area
+from openslot_view.polygons import Polygons, clip_crossed, column_of, signed_area
 from openslot_view.surfaces import Surfaces
 
 __all__ = ["Outlines", "on_screen", "outlines"]
@@ -97,14 +97,11 @@ def _clipped(distances: Floats, outside: NDArray[np.bool_], chart: Floats, sides
         np.concatenate([distances[rows], chart[rows]], axis=2), np.full((len(rows), 4), -1, np.int64), sides[rows]
     )
     for plane in range(6):
-        these = np.nonzero(crossed[:, plane] & (part.counts > 0))[0]
-        if these.size:
-            polygons = part.take(these)
-            part = part.put(these, clip(polygons, polygons.values[..., plane], -1))
+        part = clip_crossed(part, crossed[:, plane], column_of(plane), -1)
     width = part.values.shape[1]
-    points = np.zeros((len(chart), width, 2))
+    points = np.zeros((len(chart), max(4, width), 2))
     points[:, :4] = chart
-    points[rows] = part.values[..., _CHART]
+    points[rows, :width] = part.values[..., _CHART]
     counts = sides.copy()
     counts[rows] = part.counts
     return points, counts

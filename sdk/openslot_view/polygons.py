@@ -7,16 +7,20 @@ that tells where the edge came from.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Polygons", "clip", "following", "signed_area"]
+__all__ = ["Distance", "Polygons", "clip", "clip_crossed", "column_of", "following", "signed_area"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_FEW = 256  # polygons that cost less to clip than to pick out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +40,10 @@ class Polygons:
         wide, width = _widened(self, other.values.shape[1]), other.values.shape[1]
         wide.values[rows, :width], wide.edges[rows, :width], wide.counts[rows] = other.values, other.edges, other.counts
         return wide
+
+
+Distance = Callable[[Polygons, Ints | slice], Floats]
+"""The distances (n, k) of the vertices of some polygons, and which of all they are."""
 
 
 def clip(polygons: Polygons, distance: Floats, label: int) -> Polygons:
@@ -64,6 +72,22 @@ def clip(polygons: Polygons, distance: Floats, label: int) -> Polygons:
     out[at] = begin + (values[beyond] - begin) * share[:, None]
     out_edges[at] = np.where(leaving, label, edges[cut])
     return Polygons(out, out_edges, total)
+
+
+def clip_crossed(polygons: Polygons, crossed: Bools, distance: Distance, label: int) -> Polygons:
+    """Return the polygons with those that are `crossed` (n,) clipped as `clip` does; the others lie inside."""
+    rows = np.nonzero(crossed & (polygons.counts > 0))[0]
+    if not rows.size:
+        return polygons
+    if len(crossed) <= _FEW:
+        return clip(polygons, distance(polygons, slice(None)), label)
+    some = polygons.take(rows)
+    return polygons.put(rows, clip(some, distance(some, rows), label))
+
+
+def column_of(column: int) -> Distance:
+    """Return the distance that stands in a column of the polygons."""
+    return lambda some, _: some.values[..., column]
 
 
 def following(counts: Ints, width: int) -> Ints:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from openslot_view.beams import Beams
 from openslot_view.occluders import Occluders
-from openslot_view.polygons import Polygons, clip, signed_area
+from openslot_view.polygons import Distance, Polygons, clip_crossed, column_of, signed_area
 from openslot_view.surfaces import Surfaces
 from openslot_view.triangles import TriangleSet
 
@@ -154,17 +154,15 @@ def _clipped(values: Floats, crossed: Bools, borders: Floats) -> Polygons:
     crossed, borders = crossed[dirty], borders[dirty]
     part = polygons.take(dirty)
     for column in (_HEIGHT, _NEAR, _W):
-        rows = np.nonzero(crossed[:, column - _W])[0]
-        if rows.size:
-            these = part.take(rows)
-            part = part.put(rows, clip(these, these.values[..., column], _CUT))
+        part = clip_crossed(part, crossed[:, column - _W], column_of(column), _CUT)
     for border in range(borders.shape[1]):
-        rows = np.nonzero(crossed[:, border + 3] & (part.counts > 0))[0]
-        if rows.size:
-            these = part.take(rows)
-            distance = np.einsum("nkd,nd->nk", these.values[..., : _W + 1], borders[rows, border])
-            part = part.put(rows, clip(these, distance, _CUT))
+        part = clip_crossed(part, crossed[:, border + 3], _beyond(borders[:, border]), _CUT)
     return polygons.put(dirty, part)
+
+
+def _beyond(borders: Floats) -> Distance:
+    """Return how to tell the distances from `borders` (n, 3), one for each polygon."""
+    return lambda some, rows: np.einsum("nkd,nd->nk", some.values[..., : _W + 1], borders[rows])
 
 
 def _shadows(beam: Ints, triangle: Ints, polygons: Polygons) -> Shadows:

@@ -42,7 +42,8 @@ class Surfaces:
     Derived: `outline` (f, 4, 2) corners in the chart, `edge_u`, `edge_v`, `normal` (f, 3), `area` (f,) in m², and per
     surface `centre` (area-weighted), `facing` (unit), `radius`, `total_area`, `curved`; `chart_share` (f,) is the part
     of the whole surface that the chart's unit square is; `own` are the curved ones' triangles, which hide other parts
-    of the same surface; their owner is the surface's index. Raises
+    of the same surface; their owner is the surface's index. `columns` (8, s) are factors of matrix products: centre
+    about `middle` (3,) and 1, `facing` and its product with that centre. Raises
     `SLOT_DEGENERATE` that names the surface: no area, not finite, not flat, not convex.
     """
 
@@ -66,6 +67,8 @@ class Surfaces:
     total_area: Floats = field(init=False, repr=False)
     curved: NDArray[np.bool_] = field(init=False, repr=False)
     own: TriangleSet = field(init=False, repr=False)
+    middle: Floats = field(init=False, repr=False)
+    columns: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         counts = np.diff(self.start)
@@ -158,6 +161,7 @@ class Surfaces:
         facets = self.start[rows]
         part._set(**{name: getattr(self, name)[facets] for name in _OF_FACETS})
         part._set(**{name: getattr(self, name)[rows] for name in _OF_SURFACES})
+        part._set(middle=self.middle, columns=self.columns[:, rows])
         part._set(start=np.arange(len(rows) + 1), surface=np.arange(len(rows)))
         object.__setattr__(part, "own", _nothing() if len(self.own) else self.own)
         return part
@@ -205,7 +209,11 @@ class Surfaces:
         reach = np.linalg.norm(self.corners - centre[self.surface][:, None], axis=2).max(axis=1, initial=0)
         radius = np.zeros(count)
         np.maximum.at(radius, self.surface, reach)
-        self._set(total_area=total, centre=centre, facing=facing, radius=radius)
+        middle = centre.mean(axis=0) if count else np.zeros(3)
+        about = centre - middle
+        level = np.sum(about * facing, axis=1)
+        columns = np.concatenate([about.T, np.ones((1, count)), facing.T, level[None]])
+        self._set(total_area=total, centre=centre, facing=facing, radius=radius, middle=middle, columns=columns)
 
     def _derive_own(self) -> None:
         facets = np.nonzero(self.curved[self.surface])[0]

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections import defaultdict
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -183,3 +186,28 @@ def test_by_default_a_tick_may_take_a_share_of_the_time_between_ticks(between_ms
     clock[0] = budget_ms + 0.001
     budget.spent(10**9)
     assert budget.room(1) == 0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"] if find_spec("numba") else ["numpy"])
+def test_more_ticks_take_no_more_memory(backend: str) -> None:
+    meter, wall = Meter(backend), np.array([(-1.0, 0.0, 1.0), (0.0, 0.0, 1.0), (0.0, 2.0, 1.0)])
+    meter.add_slots([board(f"b{n}", 0.3 * n) for n in range(12)], [-1] * 12)
+
+    def tick_on(ticks: range) -> int:
+        for now in ticks:
+            slot = now % 12
+            meter.place(placement(f"b{slot}", now), START + 16 * now)
+            viewers = {"you": Look(LOOKING), f"passer-by {now // 50 % 3}": Look(LOOKING)}
+            meter.tick(START + 16 * now, viewers, (wall + 0.001 * (now % 100), [(0, 1, 2)]))
+            meter.take()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tick_on(range(50))
+    tracemalloc.start()
+    try:
+        before = tick_on(range(50, 110))
+        after = tick_on(range(110, 230))
+    finally:
+        tracemalloc.stop()
+    assert after - before < 120 * 48  # not the smallest object a tick

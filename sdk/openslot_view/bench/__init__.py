@@ -14,7 +14,7 @@ from openslot_spec.profiles import profile
 from openslot_view.backends import choose
 from openslot_view.beams import Beams, cast
 from openslot_view.bench import node
-from openslot_view.bench.peers import installed, rays
+from openslot_view.bench.peers import absent, installed, rays
 from openslot_view.bench.town import boards, foliage, town, walkers
 from openslot_view.cameras import Camera, Cameras
 from openslot_view.gates import Gates, facing, in_view
@@ -30,6 +30,7 @@ Progress = Callable[[str], None]
 Row = dict[str, Any]
 
 _SIZES = {"1k": 1_000, "6k": 5_800, "94k": 94_000, "1m": 980_000}
+_CROWDS = ((10, 100), (100, 100), (1000, 100), (100, 10), (100, 1000))  # viewers × slots
 _PEER_PAIRS = 200  # rays are slow: so many pairs are enough to know how slow
 _GATES = Gates.of(profile("iig-2.0-display"))
 
@@ -40,8 +41,13 @@ def run(progress: Progress) -> tuple[dict[str, float], list[Row]]:
     table: list[Row] = []
     for label, triangles in _SIZES.items():
         progress(f"occlusion, {label} triangles")
-        table += _occlusion(label, triangles, [name for name in ours if label != "1m" or name == "numba"])
+        table += _occlusion(label, triangles, ours)
+    table += [{"measurer": name, "used": why} for name, why in _absent().items()]
     figures = _ratios(table)
+    for name in ours:
+        progress(f"growth with viewers and slots, {name}")
+        more, rows = _growth(name)
+        figures, table = figures | more, table + rows
     progress("gated frustum stage")
     figures |= _frustum(ours)
     for name in ours:
@@ -77,6 +83,37 @@ def _occlusion(label: str, triangles: int, ours: list[str]) -> list[Row]:
     return rows
 
 
+def _absent() -> dict[str, str]:
+    why = node.absent()
+    return absent() | ({"three_mesh_bvh": why} if why else {})
+
+
+def _growth(name: str) -> tuple[dict[str, float], list[Row]]:
+    """Return by how much ten times the viewers or slots cost more, and the curve: gated looks in 6k triangles."""
+    occluders, seconds = Occluders.build(*town(_SIZES["6k"])), {}
+    for viewers, slots in _CROWDS:
+        cameras, surfaces = walkers(viewers), boards(slots)
+        seconds[viewers, slots] = _best(
+            lambda cameras=cameras, surfaces=surfaces: measure(  # type: ignore[misc]
+                cameras, surfaces, occluders, gates=_GATES, backend=name
+            )
+        )
+    rows = [
+        {
+            "triangles": "6k",
+            "measurer": name,
+            "pairs_per_s": round(viewers * slots / spent),
+            "used": f"gated look, {viewers} viewers × {slots} slots",
+        }
+        for (viewers, slots), spent in seconds.items()
+    ]
+    figures = {
+        f"growth_viewers_100_to_1000_{name}": seconds[1000, 100] / seconds[100, 100],
+        f"growth_slots_100_to_1000_{name}": seconds[100, 1000] / seconds[100, 100],
+    }
+    return figures, rows
+
+
 def _row(label: str, name: str, rate: float, error: Floats) -> Row:
     return {
         "triangles": label,
@@ -99,7 +136,7 @@ _USED = {
 
 
 def _ratios(table: list[Row]) -> dict[str, float]:
-    rate = {(row["measurer"], row["triangles"]): row["pairs_per_s"] for row in table}
+    rate = {(row["measurer"], row["triangles"]): row["pairs_per_s"] for row in table if "triangles" in row}
     wanted = [("numba", "embreex", "6k"), ("numba", "embreex", "94k"), ("numba", "trimesh_embreex", "94k")]
     wanted += [("numpy", "trimesh_embreex", "6k"), ("numpy", "trimesh_embreex", "94k")]
     figures = {
@@ -107,8 +144,10 @@ def _ratios(table: list[Row]) -> dict[str, float]:
         for ours, peer, size in wanted
         if (ours, size) in rate and (peer, size) in rate
     }
-    fastest = "numba" if ("numba", "1k") in rate else "numpy"
-    figures["growth_triangles_1k_to_100k"] = rate[fastest, "1k"] / rate[fastest, "94k"]
+    for name in ("numpy", "numba"):
+        for label, size in (("100k", "94k"), ("1m", "1m")):
+            if (name, size) in rate:
+                figures[f"growth_triangles_1k_to_{label}_{name}"] = rate[name, "1k"] / rate[name, size]
     return figures
 
 
@@ -120,8 +159,8 @@ def _frustum(ours: list[str]) -> dict[str, float]:
     clipping, angles and reasons included.
     """
     cameras, surfaces, nothing = walkers(1000), boards(1000), Occluders.none()
-    planes, centre = cameras.planes.reshape(-1, 4).copy(), np.ones((4, 1000))
-    product = _best(lambda: planes @ centre)
+    planes, centre, room = cameras.planes.reshape(-1, 4).copy(), np.ones((4, 1000)), np.empty((6000, 1000))
+    product = _best(lambda: np.matmul(planes, centre, out=room))
     stage = _best(lambda: (facing(cameras, surfaces), in_view(cameras, surfaces)))
     looks = {
         name: _best(lambda name=name: measure(cameras, surfaces, nothing, gates=_GATES, backend=name))  # type: ignore[misc]

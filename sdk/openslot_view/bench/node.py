@@ -18,7 +18,7 @@ from openslot_view.beams import Beams
 from openslot_view.bench.peers import SHORT, rays
 from openslot_view.surfaces import Surfaces
 
-__all__ = ["RAYS", "available", "three_mesh_bvh"]
+__all__ = ["RAYS", "absent", "available", "three_mesh_bvh"]
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +30,13 @@ _PATIENCE_S = 300.0
 def available() -> bool:
     """Return whether node and the module are here."""
     return which("node") is not None and (_TOOLS / "node_modules" / "three-mesh-bvh").exists()
+
+
+def absent() -> str:
+    """Return what to do if it is not available."""
+    if which("node") is None:
+        return "not installed: needs Node.js"
+    return "" if available() else "not installed: npm ci in tests/tools"
 
 
 def three_mesh_bvh(

@@ -6,6 +6,7 @@ The rays are made beforehand and their making is not timed: that flatters the pe
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -15,7 +16,7 @@ from openslot_view.beams import Beams
 from openslot_view.sobol import sobol
 from openslot_view.surfaces import Surfaces
 
-__all__ = ["PEERS", "RAYS", "SHORT", "installed", "rays"]
+__all__ = ["PEERS", "RAYS", "SHORT", "absent", "installed", "rays"]
 
 Floats = NDArray[np.float64]
 Rays = NDArray[np.float32]
@@ -28,7 +29,25 @@ SHORT = 0.9999
 
 def installed() -> dict[str, Make]:
     """Return the peers that are here, by name; each takes a scene and says which rays (n, 6) are stopped short."""
-    return {name: make for name, (needs, make) in PEERS.items() if all(find_spec(need) for need in needs)}
+    missing = absent()
+    return {name: make for name, (_, make) in PEERS.items() if name not in missing}
+
+
+def absent() -> dict[str, str]:
+    """Return why the others are not, and what to do about it."""
+    return {name: why for name, (needs, _) in PEERS.items() if (why := _why_absent(needs))}
+
+
+def _why_absent(needs: tuple[str, ...]) -> str:
+    missing = [need for need in needs if find_spec(need) is None]
+    if missing:
+        return f"not installed: pip install {' '.join(missing)}"
+    for need in needs:
+        try:
+            import_module(need)
+        except (ImportError, OSError) as error:
+            return f"installed, but does not load: {error}"
+    return ""
 
 
 def rays(beams: Beams, surfaces: Surfaces, count: int = RAYS) -> Rays:

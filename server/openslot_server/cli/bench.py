@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import json
 import os
 import platform
 from pathlib import Path
@@ -41,7 +42,7 @@ def bench(
 
 def machine() -> dict[str, Any]:
     """Return what figures depend on: processor, cores, memory, Python and the libraries that do the work."""
-    libraries = ("numpy", "numba", "embreex", "trimesh", "pyroaring", "duckdb")
+    libraries = ("numpy", "numba", "embreex", "trimesh", "open3d", "pyroaring", "duckdb")
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -49,6 +50,7 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         **{name: _version(name) for name in libraries},
+        "three-mesh-bvh": _node_version("three-mesh-bvh"),
     }
 
 
@@ -64,6 +66,14 @@ def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _node_version(name: str) -> str:
+    package = Path(__file__).resolve().parents[3] / "tests" / "tools" / "node_modules" / name / "package.json"
+    try:
+        return str(json.loads(package.read_text("utf-8"))["version"])
+    except (OSError, ValueError, KeyError):
         return "not installed"
 
 
