@@ -89,29 +89,32 @@ def _absent() -> dict[str, str]:
 
 
 def _growth(name: str) -> tuple[dict[str, float], list[Row]]:
-    """Return by how much ten times the viewers or slots cost more, and the curve: gated looks in 6k triangles."""
-    occluders, seconds = Occluders.build(*town(_SIZES["6k"])), {}
-    for viewers, slots in _CROWDS:
-        cameras, surfaces = walkers(viewers), boards(slots)
-        seconds[viewers, slots] = _best(
-            lambda cameras=cameras, surfaces=surfaces: measure(  # type: ignore[misc]
-                cameras, surfaces, occluders, gates=_GATES, backend=name
-            )
-        )
-    rows = [
-        {
-            "triangles": "6k",
-            "measurer": name,
-            "pairs_per_s": round(viewers * slots / spent),
-            "used": f"gated look, {viewers} viewers × {slots} slots",
-        }
-        for (viewers, slots), spent in seconds.items()
-    ]
+    """Return what all viewers, or slots, at once cost over a tenth of them ten times, times ten, and a curve.
+
+    10 is linear. Gated looks in 6k triangles.
+    """
+    occluders, cameras, surfaces = Occluders.build(*town(_SIZES["6k"])), walkers(1000), boards(1000)
+
+    def seconds(viewers: list[Cameras], slots: list[Surfaces]) -> float:
+        pairs = [(some, those) for some in viewers for those in slots]
+        return _best(lambda: [measure(*pair, occluders, gates=_GATES, backend=name) for pair in pairs])
+
+    tenths = [np.arange(begin, 1000, 10) for begin in range(10)]
+    fewer, few = [cameras.take(tenth) for tenth in tenths], [surfaces.take(tenth) for tenth in tenths]
     figures = {
-        f"growth_viewers_100_to_1000_{name}": seconds[1000, 100] / seconds[100, 100],
-        f"growth_slots_100_to_1000_{name}": seconds[100, 1000] / seconds[100, 100],
+        f"growth_viewers_100_to_1000_{name}": 10 * seconds([cameras], few[:1]) / seconds(fewer, few[:1]),
+        f"growth_slots_100_to_1000_{name}": 10 * seconds(fewer[:1], [surfaces]) / seconds(fewer[:1], few),
     }
+    rows = [
+        _crowd_row(name, viewers, slots, seconds([cameras.take(slice(viewers))], [surfaces.take(np.arange(slots))]))
+        for viewers, slots in _CROWDS
+    ]
     return figures, rows
+
+
+def _crowd_row(name: str, viewers: int, slots: int, seconds: float) -> Row:
+    used = f"gated look, {viewers} viewers × {slots} slots"
+    return {"triangles": "6k", "measurer": name, "pairs_per_s": round(viewers * slots / seconds), "used": used}
 
 
 def _row(label: str, name: str, rate: float, error: Floats) -> Row:
