@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from openslot_sdk.meter import Taken
+from openslot_sdk.traces import Draft
+from openslot_spec.evidence import COMMITMENT
 from openslot_spec.exposures import COLUMNS, DURATIONS, MAX_DURATION_MS, ExposureColumns
 from openslot_spec.ids import make_id
 from openslot_spec.limits import Limits
 from openslot_spec.messages import ExposuresPut
 from openslot_spec.tickets import MAX_TICKET_BYTES
 
-__all__ = ["batches", "events_per_batch"]
+__all__ = ["batches", "drafts_of", "events_per_batch"]
 
 EVENTS_PER_BATCH = 1_000
-EVENT_BYTES = sum(np.dtype(kind).itemsize for kind in COLUMNS.values())
+EVENT_BYTES = sum(np.dtype(kind).itemsize for kind in COLUMNS.values()) + COMMITMENT.itemsize
 
 
 def events_per_batch(limits: Limits) -> int:
@@ -44,6 +46,16 @@ def batches(taken: Sequence[Taken], size: int, now_ms: int, entropy: Callable[[i
         columns["ticket"] = np.array([place[ticket] for ticket in tickets[part]])
         packed = ExposureColumns.build(columns).pack()
         yield ExposuresPut(batch=make_id(now_ms, entropy(10)), tickets=distinct, columns=packed)
+
+
+def drafts_of(taken: Sequence[Taken]) -> dict[int, Draft]:
+    """Return the evidence that was drafted, by the event's place among all events."""
+    starts = np.cumsum([0] + [len(each.tickets) for each in taken])
+    return {
+        int(start) + row: draft
+        for start, each in zip(starts, taken, strict=False)
+        for row, draft in each.drafts.items()
+    }
 
 
 _OTHERS = {"profile", "ticket", "viewer"}

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from openslot_sdk.audience import Audience, Member
 from openslot_sdk.motion import Motion, motion_rules
 from openslot_sdk.sightings import Sightings
+from openslot_sdk.traces import Draft, Subject, Traces
 from openslot_sdk.turns import Budget
 from openslot_sdk.views import Crowd, Opening, Playing, Recorded, Tally, Views
 from openslot_spec.errors import Code, OpenSlotError
@@ -30,6 +31,7 @@ from openslot_spec.slots import Slot
 from openslot_view.backends import Backend
 from openslot_view.cameras import Camera, Cameras
 from openslot_view.occluders import Occluders
+from openslot_view.proof import Claim
 from openslot_view.visibility import Visibility
 
 __all__ = ["Look", "Meter", "Moving", "Part", "Seen", "Sight", "SlotTally", "Taken"]
@@ -54,11 +56,14 @@ class Look:
     cameras: tuple[Camera, ...]
     focused: bool
     idle_ms: int
+    consented: bool
+    """Whether this viewer agreed that coarse evidence of their looks is kept here and, if asked for, shown."""
 
-    def __init__(self, *cameras: Camera, focused: bool = True, idle_ms: int = 0) -> None:
+    def __init__(self, *cameras: Camera, focused: bool = True, idle_ms: int = 0, consented: bool = False) -> None:
         object.__setattr__(self, "cameras", cameras)
         object.__setattr__(self, "focused", focused)
         object.__setattr__(self, "idle_ms", idle_ms)
+        object.__setattr__(self, "consented", consented)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Taken:
     recorded: Recorded
     tickets: tuple[bytes, ...]
     profile: int = OWN
+    drafts: Mapping[int, Draft] = field(default_factory=dict)
+    """Evidence of consenting viewers' VIEWABLE events, by place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,10 @@ class Meter:
         self._beside: dict[tuple[str, str], tuple[Views, int]] = {}
         """By slot and profile: where a slot is judged by one that it is not billed by."""
         self._occluders = Occluders.none()
-        self._tickets: dict[int, bytes] = {}
+        self.traces = Traces()
+        self.geometry: bytes | None = None
+        """The registered geometry that evidence names; without one there is none."""
+        self._placements: dict[int, Placement] = {}
         self._ticket_of: dict[tuple[str, int | None], int] = {}
         self._next_ticket = 0
         self._taken: list[Taken] = []
@@ -190,7 +200,7 @@ class Meter:
         key = placement.slot, placement.viewer
         self.remove(key, now_ms)
         self.hanging[key], self._ticket_of[key] = placement, self._next_ticket
-        self._tickets[self._next_ticket] = placement.ticket
+        self._placements[self._next_ticket] = placement
         self._next_ticket += 1
         for name in placement.also_profiles:
             self._judge_beside(placement.slot, name)
@@ -203,7 +213,7 @@ class Meter:
             return
         for views, slot in self._judged(placement):
             self._record(views, views.end(min(now_ms, placement.expires_ms), slot=slot, viewer=placement.viewer))
-        del self._tickets[self._ticket_of.pop(key)]
+        del self._placements[self._ticket_of.pop(key)]
 
     def withdraw(self, sha256: str, now_ms: float) -> list[Placement]:
         """Take a creative down everywhere and return the placements that showed it."""
@@ -308,6 +318,7 @@ class Meter:
     def _meet(self, names: Collection[str], now_ms: float) -> None:
         came, forgotten = self.audience.update(names)
         for member in forgotten:
+            self.traces.forget(member.number)
             for views in self._views.values():
                 self._record(views, views.end(now_ms, viewer=member.number))
         if came:
@@ -339,6 +350,7 @@ class Meter:
         if faults:
             self._refused |= {names[place]: _implausible(names[place], why) for place, why in faults.items()}
             crowd = self._crowd([name for place, name in enumerate(names) if place not in faults], looks)
+        self._note(now_ms, crowd, looks)
         occluders = self._occluders if moving is None else self._occluders.with_dynamic(*moving)
         while due and (room := self._budget.room(len(crowd.cameras))) != 0:
             name = min(due, key=lambda each: self._views[each].turns.due_ms[due[each][0]])
@@ -348,10 +360,15 @@ class Meter:
                 due[name] = slots[room:]
         return sum(len(slots) for slots in due.values())
 
+    def _note(self, now_ms: float, crowd: Crowd, looks: Mapping[str, Look]) -> None:
+        numbers = [self.audience.present[name].number for name in crowd.names]
+        consented = [looks[name].consented for name in crowd.names]
+        self.traces.note(now_ms, numbers, consented, crowd.cameras, crowd.viewer_of_view)
+
     def _measure(self, now_ms: float, name: str, chosen: Ints, crowd: Crowd, occluders: Occluders) -> None:
         views = self._views[name]
         seen, recorded = views.sample(now_ms, crowd, chosen, occluders, self.backend)
-        self._record(views, recorded)
+        self._record(views, recorded, self._drafts(views, recorded))
         if views in self._playing:
             self._record(views, views.play(now_ms, self._playing[views]))
         views.turns.took(now_ms, chosen)
@@ -377,10 +394,29 @@ class Meter:
             self.remove((placement.slot, placement.viewer), now_ms)
         return placements
 
-    def _record(self, views: Views, recorded: Recorded) -> None:
+    def _drafts(self, views: Views, recorded: Recorded) -> dict[int, Draft]:
+        """Return evidence of the impressions of those who consented."""
+        if self.geometry is None or views.number != OWN:
+            return {}
+        viewable = np.flatnonzero(recorded.events.kind == EventKind.VIEWABLE).tolist()
+        drafts = {row: self._draft(views, recorded, row, self.geometry) for row in viewable}
+        return {row: draft for row, draft in drafts.items() if draft is not None}
+
+    def _draft(self, views: Views, recorded: Recorded, row: int, geometry: bytes) -> Draft | None:
+        events, viewer = recorded.events, int(recorded.viewer[row])
+        if viewer not in self.traces:
+            return None
+        run_ms, together_ms = int(events.continuous_ms[row]), int(events.cumulative_ms[row])
+        means = (float(each[row]) for each in (events.visible_fraction, events.coverage, events.angle_deg))
+        placement = self._placements[int(recorded.ticket[row])].id
+        evidence = self.traces.evidence(Subject(placement, viewer, int(events.at_ms[row]), run_ms, geometry))
+        claim = Claim(views.profile, run_ms, together_ms, *means)
+        return None if evidence is None else Draft(evidence, claim, views.slots[int(recorded.slot[row])])
+
+    def _record(self, views: Views, recorded: Recorded, drafts: Mapping[int, Draft] | None = None) -> None:
         if len(recorded.events):
-            tickets = tuple(self._tickets[ticket] for ticket in recorded.ticket.tolist())
-            self._taken.append(Taken(recorded, tickets, views.number))
+            tickets = tuple(self._placements[ticket].ticket for ticket in recorded.ticket.tolist())
+            self._taken.append(Taken(recorded, tickets, views.number, drafts or {}))
 
 
 def usable(looks: Mapping[str, Look]) -> tuple[tuple[str, ...], dict[str, OpenSlotError]]:

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import msgpack
 
 from openslot_sdk.outside import Outside
+from openslot_sdk.proofs import Secret, without
 from openslot_sdk.spool import Spool
+from openslot_sdk.witness import Witness
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_spec.exposures import COLUMNS
+from openslot_spec.exposures import COLUMNS, EVIDENCE
 from openslot_spec.limits import Limits
 from openslot_spec.messages import ExposuresAck, ExposuresPut, Message
 
@@ -64,11 +66,16 @@ class Outbox:
     All but `store` runs on the event loop and never waits for the disk; `store` is the only one that touches the spool.
     """
 
-    def __init__(self, spool: Spool, outside: Outside, say: Callable[[OpenSlotError], None]) -> None:
+    def __init__(self, spool: Spool, outside: Outside, say: Callable[[OpenSlotError], None], witness: Witness) -> None:
         self.counts = Counts()
         self._spool = spool
         self._outside = outside
         self._say = say
+        self._witness = witness
+        self._secrets: dict[bytes, dict[int, Secret]] = {}
+        """Evidence of batches that wait for the disk."""
+        self._reveal: dict[bytes, tuple[int, ...]] = {}
+        """Of acknowledged batches: what the server wants to see."""
         self._work: asyncio.Queue[ExposuresPut | bytes] = asyncio.Queue()
         self._durable: dict[bytes, ExposuresPut] = {}
         self._unsent: deque[bytes] = deque()
@@ -80,21 +87,27 @@ class Outbox:
         for batch, payload in spool.waiting():
             self._recover(batch, payload)
 
-    def put(self, batch: ExposuresPut) -> None:
-        """Take a batch without waiting."""
+    def put(self, batch: ExposuresPut, secrets: dict[int, Secret] | None = None) -> None:
+        """Take a batch, and the evidence that it commits to, without waiting."""
         if self._work.qsize() < MAX_HANDED_IN:
+            if secrets:
+                self._secrets[batch.batch] = secrets
             self._work.put_nowait(batch)
         else:
             self._drop(batch, OpenSlotError(Code.STORAGE_FAILED, f"{MAX_HANDED_IN} batches wait for the disk"))
+
+    def withdraw(self, viewers: Collection[int]) -> None:
+        """Forget the evidence of viewers who no longer consent, where it waits for the disk."""
+        self._secrets = {batch: without(secrets, viewers) for batch, secrets in self._secrets.items()}
 
     async def store(self) -> None:
         """Bring the spool up to date with what was handed in and what was acknowledged, for ever."""
         while True:
             match await self._work.get():
                 case bytes() as batch:
-                    await self._outside.aside(partial(self._spool.acknowledge, batch))
+                    await self._forget(batch)
                 case batch:
-                    await self._append(batch)
+                    await self._append(await self._with_evidence(batch))
             self._work.task_done()
 
     async def stored(self) -> None:
@@ -135,6 +148,27 @@ class Outbox:
             self._say(error)
             self._work.put_nowait(batch)
 
+    async def _with_evidence(self, batch: ExposuresPut) -> ExposuresPut:
+        """Return the batch once its evidence is durable; without commitments if it cannot be."""
+        secrets = self._secrets.pop(batch.batch, None)
+        if secrets is None:
+            return batch
+        try:
+            await self._witness.keep(batch.batch, secrets)
+        except OpenSlotError as error:
+            self._say(error)
+            columns = {name: column for name, column in batch.columns.items() if name != EVIDENCE}
+            return batch.model_copy(update={"columns": columns})
+        return batch
+
+    async def _forget(self, batch: bytes) -> None:
+        """Drop a batch that the server has, its evidence first: what was asked for must survive."""
+        try:
+            await self._witness.settle(batch, self._reveal.pop(batch, ()))
+        except OpenSlotError as error:
+            self._say(error)
+        await self._outside.aside(partial(self._spool.acknowledge, batch))
+
     async def _append(self, batch: ExposuresPut) -> None:
         while True:
             try:
@@ -142,6 +176,7 @@ class Outbox:
                 return self._keep(batch)
             except OpenSlotError as error:
                 if error.code is not Code.STORAGE_FAILED:
+                    await self._forget(batch.batch)
                     return self._drop(batch, error)
                 self._say(error)
             try:
@@ -159,7 +194,7 @@ class Outbox:
                 self._work.put_nowait(batch)
         for batch in work:
             if isinstance(batch, bytes):
-                await self._outside.aside(partial(self._spool.acknowledge, batch))
+                await self._forget(batch)
             self._work.task_done()
 
     def _keep(self, batch: ExposuresPut) -> None:
@@ -186,6 +221,8 @@ class Outbox:
         else:
             if isinstance(answer, ExposuresAck) and answer.batch == batch.batch:
                 self.counts.accepted += answer.accepted
+                if answer.reveal:
+                    self._reveal[batch.batch] = answer.reveal
                 self._settle(batch, {refused.code: refused.events for refused in answer.refused})
             else:  # then the next connection sends it again
                 self._say(OpenSlotError(Code.UNEXPECTED, "an acknowledgement of another batch"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from openslot_sdk.cache import CACHE_LIMIT_BYTES, default_folder
 from openslot_sdk.outside import Outside
+from openslot_sdk.proofs import EVIDENCE_LIMIT_BYTES
 from openslot_sdk.spool import SPOOL_LIMIT_BYTES
 from openslot_spec.errors import OpenSlotError
 
@@ -30,6 +31,7 @@ class Settings:
         cache: folder of the creatives; worlds may share it.
         cache_limit_bytes: the folder's size.
         spool_limit_bytes: events that wait for a server that is away; beyond it they are dropped and counted.
+        evidence_limit_bytes: evidence of viewers who consented, beside the spool; what finds no room is not kept.
         speed_max_mps: how fast anybody can move in this world, teleports apart; who is half as fast again is not
             measured. None believes any speed.
         tick_budget_ms: how long one tick may measure; by default half of the time since the tick before, at most 50.
@@ -45,6 +47,7 @@ class Settings:
     cache: Path = field(default_factory=default_folder)
     cache_limit_bytes: int = CACHE_LIMIT_BYTES
     spool_limit_bytes: int = SPOOL_LIMIT_BYTES
+    evidence_limit_bytes: int = EVIDENCE_LIMIT_BYTES
     speed_max_mps: float | None = None
     tick_budget_ms: float | None = None
     heat_cells: int = 0

@@ -100,6 +100,14 @@ class Spool:
         except OSError:
             self._doubtful = True  # the next append rewrites the file, or raises
 
+    def compact(self) -> None:
+        """Rewrite the file without what was acknowledged, if there is any; raises `STORAGE_FAILED`."""
+        if self._garbage_bytes:
+            try:
+                self._rewrite()
+            except OSError as error:
+                raise OpenSlotError(Code.STORAGE_FAILED, str(error), where=self._name) from error
+
     def _recover(self, data: bytes) -> None:
         if not MAGIC.startswith(data[: len(MAGIC)]):
             raise OpenSlotError(Code.CONFIG_INVALID, "not a spool; it is left as it is", where=self._name)

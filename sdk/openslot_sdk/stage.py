@@ -90,6 +90,10 @@ class Stage:
             self._now = self._composed()
         return self._now
 
+    def fixed(self) -> TriangleSet:
+        """Return all triangles of the scenes, which never move; things by name are not among them."""
+        return TriangleSet.join([part for each in self._scenes for part in (each.static, each.instances.flattened)])
+
     def _composed(self) -> Occluders:
         first, *others = self._scenes or [Occluders.none()]
         if not others and not self._things:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openslot_sdk.ads import Ad, Change
-from openslot_sdk.batches import batches, events_per_batch
+from openslot_sdk.batches import batches, drafts_of, events_per_batch
 from openslot_sdk.cache import Cache
 from openslot_sdk.clock import Clock
 from openslot_sdk.link import Caller, Link, Listener
@@ -26,6 +26,7 @@ from openslot_sdk.meter import Look, Meter, Moving, Screen, Seen
 from openslot_sdk.outbox import Outbox
 from openslot_sdk.outside import addresses
 from openslot_sdk.placing import Placing
+from openslot_sdk.proofs import Proofs
 from openslot_sdk.scenes import Scene, Triangles, with_ads
 from openslot_sdk.settings import Settings
 from openslot_sdk.spool import Spool
@@ -34,6 +35,7 @@ from openslot_sdk.stats import EventStats, SlotStats, Stats
 from openslot_sdk.turns import Budget
 from openslot_sdk.views import Playing
 from openslot_sdk.warm import warm_up
+from openslot_sdk.witness import Witness, commit
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import WhyNot
 from openslot_spec.limits import Limits
@@ -93,15 +95,17 @@ class World:
         )
         cache = Cache(self._settings.cache, root, outside, self._in_use, self._settings.cache_limit_bytes)
         self._placing = Placing(self._meter, cache, self._clock.now_ms, outside.entropy, self._settings.on_problem)
-        duties = (self._keep_filled, self._deliver)
+        duties = (self._keep_filled, self._deliver, self._testify)
         self._link = Link(
             Caller(socket, key, name), outside, Listener(duties, self._placing.push, self._settings.on_problem)
         )
         self._outbox: Outbox | None = None
+        self._witness: Witness | None = None
         self._limits = Limits()
         self._flushed_ms = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._loading = asyncio.Lock()
+        self._flushing = asyncio.Lock()
         self._scenes: list[Scene] = []
         self._stage = Stage()
         self._ads: dict[tuple[str, str | None], Ad] = {}
@@ -113,9 +117,11 @@ class World:
         self._clock.start()
         settings = self._settings
         try:
-            opening = partial(Spool, self._disk, self._spool, settings.spool_limit_bytes)
-            self._outbox = Outbox(await settings.outside.aside(opening), settings.outside, settings.on_problem)
-            work = (self._link.run(), self._outbox.store(), self._pulse(), self._warm())
+            spool, proofs = await settings.outside.aside(self._open)
+            self._witness = Witness(proofs, settings.outside, settings.on_problem)
+            self._outbox = Outbox(spool, settings.outside, settings.on_problem, self._witness)
+            purge = self._witness.purge(self._clock.now_ms)
+            work = (self._link.run(), self._outbox.store(), self._pulse(), self._warm(), purge)
             self._tasks = [asyncio.create_task(each) for each in work]
             await _at_most(FIRST_TRY_S, self._link.first_try())
             self._raise_refusal()
@@ -230,6 +236,9 @@ class World:
         """Return what the viewers see now: the last third."""
         looks = {name: view if isinstance(view, Look) else Look(view) for name, view in viewers.items()}
         self._meter.set_occluders(self._stage.occluders)
+        assert self._witness is not None, "entered first"  # noqa: S101
+        self._witness.wanted |= any(look.consented for look in looks.values())
+        self._meter.geometry = self._witness.geometry
         seen = self._meter.tick(self._clock.now_ms(), looks, moving, playing)
         for name in seen.refused.keys() - self._refused:
             self._settings.on_problem(seen.refused[name])
@@ -290,7 +299,7 @@ class World:
             return
         self._closed = True
         self._meter.close(self._clock.now_ms())
-        self._flush()
+        await self._flush()
         await _at_most(DRAIN_S, self._outbox.stored())
         if self._link.ready:
             await _at_most(DRAIN_S, self._outbox.delivered())
@@ -302,8 +311,12 @@ class World:
         self._raise_refusal()
         async with self._loading:
             self._meter.check_slots(scene.slots)
-            self._meter.add_slots(scene.slots, self._stage.add_scene(scene.occluders, scene.owners))
+            owners = self._stage.add_scene(scene.occluders, scene.owners)
+            self._meter.add_slots(scene.slots, owners)
             self._scenes.append(scene)
+            assert self._witness is not None, "entered first"  # noqa: S101
+            self._witness.stand(self._stage.fixed, zip((slot.id for slot in scene.slots), owners, strict=True))
+            self._meter.geometry = None
         self._placing.add(scene.slots)
         if self._link.ready:
             await _at_most(SETTLE_S, self._placing.settled())
@@ -319,19 +332,39 @@ class World:
         assert self._outbox is not None  # noqa: S101  there is no link without it
         await self._outbox.deliver(self._link.request, welcome.limits)
 
+    async def _testify(self, welcome: Welcome) -> None:
+        assert self._witness is not None  # noqa: S101  there is no link without it
+        await self._witness.attend(self._link.request, welcome.limits)
+
+    def _open(self) -> tuple[Spool, Proofs]:
+        spool = Spool(self._disk, self._spool, self._settings.spool_limit_bytes)
+        proofs = Proofs(self._disk, self._spool + ".evidence", self._settings.evidence_limit_bytes)
+        proofs.recover([batch for batch, _ in spool.waiting()])
+        return spool, proofs
+
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(PULSE_S)
             self._placing.expire()
             if self._clock.now_ms() >= self._flushed_ms + FLUSH_MS:
-                self._flush()
+                await self._flush()
 
-    def _flush(self) -> None:
-        assert self._outbox is not None  # noqa: S101
+    async def _flush(self) -> None:
+        async with self._flushing:  # what another call has taken is handed in before
+            await self._hand_in()
+
+    async def _hand_in(self) -> None:
+        assert self._outbox is not None and self._witness is not None  # noqa: S101, PT018
         self._flushed_ms = self._clock.now_ms()
-        size, entropy = events_per_batch(self._limits), self._settings.outside.entropy
-        for batch in batches(self._meter.take(), size, int(self._flushed_ms), entropy):
-            self._outbox.put(batch)
+        taken, size, entropy = self._meter.take(), events_per_batch(self._limits), self._settings.outside.entropy
+        if withdrawn := self._meter.traces.take_withdrawn():
+            self._outbox.withdraw(withdrawn)
+            await self._witness.withdraw(withdrawn)
+        drafts = {event: draft for event, draft in drafts_of(taken).items() if draft.evidence.viewer not in withdrawn}
+        packed = await self._witness.proven(drafts)
+        for number, batch in enumerate(batches(taken, size, int(self._flushed_ms), entropy)):
+            own = {event - number * size: packed[event] for event in packed if event // size == number}
+            self._outbox.put(*commit(batch, own, entropy))
 
     async def _warm(self) -> None:
         """Use the wanted backend once it has compiled: no tick waits for that."""

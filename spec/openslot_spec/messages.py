@@ -23,6 +23,7 @@ from openslot_spec.slots import SlotId, Tag
 from openslot_spec.tickets import MAX_TICKET_BYTES
 
 __all__ = [
+    "MAX_PART_BYTES",
     "MESSAGES",
     "VERSION",
     "AuditAck",

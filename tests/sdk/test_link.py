@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from openslot_sdk.link import LONGEST_BACKOFF_MS, Caller, Link, Listener, backoff_ms
 from openslot_sdk.outbox import MAX_HANDED_IN, Outbox
 from openslot_sdk.outside import Outside, Transport
+from openslot_sdk.proofs import Proofs
 from openslot_sdk.spool import Spool
 from openslot_sdk.wire import Pace, refusal
+from openslot_sdk.witness import Witness
 from openslot_spec.errors import SENTENCES, Code, OpenSlotError
 from openslot_spec.exposures import COLUMNS, ExposureColumns
 from openslot_spec.limits import Limits
@@ -46,7 +48,8 @@ class Sender:
 
     async def __aenter__(self) -> Sender:
         outside = Outside(dial=self.server.dial, wall_ms=lambda: EPOCH_MS, entropy=lambda n: bytes(n), aside=at_once)
-        self.outbox = Outbox(Spool(self.disk, "spool", self.limit_bytes), outside, self.said.append)
+        witness = Witness(Proofs(self.disk, "spool.evidence"), outside, self.said.append)
+        self.outbox = Outbox(Spool(self.disk, "spool", self.limit_bytes), outside, self.said.append, witness)
         listener = Listener((self._deliver,), self.pushed.append, self.said.append)
         self.link = Link(Caller("ws://test", self.key, "plaza"), outside, listener)
         self._tasks = [asyncio.create_task(self.link.run()), asyncio.create_task(self.outbox.store())]
@@ -251,7 +254,7 @@ def test_a_full_spool_drops_and_says_so() -> None:
 def test_a_disk_that_fails_for_a_while_loses_nothing() -> None:
     async def story() -> None:
         server = ScriptedServer()
-        async with Sender(server, ScriptedDisk(fail_at=frozenset(range(4, 12)))) as sender:
+        async with Sender(server, ScriptedDisk(fail_at=frozenset(range(5, 13)))) as sender:
             for number in range(3):
                 sender.outbox.put(batch(number))
             await sender.finish()
@@ -263,7 +266,7 @@ def test_a_disk_that_fails_for_a_while_loses_nothing() -> None:
 
 def test_a_disk_that_fails_for_too_long_drops_what_it_cannot_hold() -> None:
     async def story() -> None:
-        disk = ScriptedDisk(fail_at=frozenset(range(4, 10_000)))
+        disk = ScriptedDisk(fail_at=frozenset(range(5, 10_000)))
         async with Sender(ScriptedServer(), disk) as sender:
             for number in range(MAX_HANDED_IN + 5):
                 sender.outbox.put(batch(number))

@@ -299,7 +299,7 @@ def test_the_tables_do_not_grow_with_every_placement() -> None:
         meter.take()
     (views,) = meter._views.values()
     assert len(views._viewer) == 64
-    assert len(meter._tickets) == 1
+    assert len(meter._placements) == 1
 
 
 def test_an_expired_placement_ends_at_its_expiry() -> None:

@@ -484,7 +484,7 @@ def test_a_scene_that_cannot_be_taken_changes_nothing(stage: Stage, scene: str |
 
 def test_a_disk_that_fails_to_the_end_is_counted(stage: Stage) -> None:
     async def story() -> openslot.World:
-        stage.disk = ScriptedDisk(fail_at=frozenset(range(4, 100_000)))
+        stage.disk = ScriptedDisk(fail_at=frozenset(range(5, 100_000)))
         async with stage.world() as world:
             await world.load(board_scene("east"))
             await look(world, 2)
