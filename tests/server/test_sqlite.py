@@ -3,8 +3,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,6 +112,40 @@ def test_a_disk_that_fails_once_is_not_believed_again(path: Path) -> None:
     again = SqliteStore(path)
     assert [row.seq for row in loaded(again, LedgerRow)] == [1]
     again.close()
+
+
+def test_what_was_committed_is_carried_over_into_the_file_when_nobody_waits(path: Path, tmp_path: Path) -> None:
+    store = SqliteStore(path)
+    store.commit([SessionRow("a", "plaza", 1)]).result(5)
+    alone = tmp_path / "without its log.sqlite3"
+    for _ in range(200):
+        alone.write_bytes(path.read_bytes())
+        with closing(sqlite3.connect(alone)) as copy, suppress(sqlite3.OperationalError):
+            if copy.execute("SELECT count(*) FROM sessions").fetchall() == [(1,)]:
+                break
+        time.sleep(0.05)
+    else:
+        pytest.fail("it never was")
+    store.close()
+
+
+def test_a_log_that_cannot_be_carried_over_is_a_disk_that_failed(path: Path) -> None:
+    store = SqliteStore(path, connection=NoCheckpoint)
+    for _ in range(200):
+        if store.failed:
+            break
+        time.sleep(0.05)
+    assert isinstance(store.commit([SessionRow("a", "plaza", 1)]).exception(5), OpenSlotError)
+    store.close()
+
+
+class NoCheckpoint(sqlite3.Connection):
+    """A disk on which the log cannot be carried over."""
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if "wal_checkpoint" in sql:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *values)  # type: ignore[arg-type]  # the overload of the standard library is narrower
 
 
 def test_a_reader_sees_one_moment(store: SqliteStore) -> None:

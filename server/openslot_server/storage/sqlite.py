@@ -1,7 +1,8 @@
 """The store in one SQLite file: WAL, synchronous=FULL, one writer thread, many commits in one transaction.
 
 A commit is acknowledged after the transaction that holds it is on the disk. After one that failed, nothing is
-acknowledged any more until the process starts again and reads what the disk really holds.
+acknowledged any more until the process starts again and reads what the disk really holds. What the log holds is carried
+over into the file when nobody waits: that takes several times as long as a commit.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import fcntl
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from itertools import chain
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from openslot_server.storage.store import ROWS, VALUES, LatestRow, Reader, Row, SomeRow, row_digest
@@ -30,6 +31,10 @@ GROUP_MAX = 16_384
 AT_ONCE = (32, 8, 1)
 """Rows in one statement: each statement waits for the interpreter's lock, which a busy server holds."""
 BUSY_S = 5.0
+IDLE_S = 0.1
+"""After so long without a commit the log is carried over."""
+LOG_PAGES = 16_384
+"""Pages, of 4 KiB, after which the log is carried over whoever waits."""
 SUM = "sum"
 """The column with which rows that stand under no chain are kept: the first bytes of their digest."""
 SUM_BYTES = 8
@@ -96,18 +101,28 @@ class SqliteStore:
         self._connection.close()
 
     def _write_all(self) -> None:
-        while (group := self._groups.get()) is not None:
+        while (group := self._next()) is not None:
             with self._lock:
                 if self._open is group:
                     self._open = None
             self._write(group)
 
-    def _write(self, group: _Group) -> None:
+    def _next(self) -> _Group | None:
+        try:
+            return self._groups.get(timeout=IDLE_S)
+        except Empty:
+            self._attempt(lambda: self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+            return self._groups.get()
+
+    def _attempt(self, work: Callable[[], object]) -> None:
         if self._failure is None:
             try:
-                _insert(self._connection, group.rows)
+                work()
             except Exception as error:  # whatever it was, the disk does not hold what memory holds
                 self._failure = OpenSlotError(Code.STORAGE_FAILED, str(error), where=str(self._path))
+
+    def _write(self, group: _Group) -> None:
+        self._attempt(lambda: _insert(self._connection, group.rows))
         if self._failure is None:
             group.done.set_result(None)
         else:
@@ -199,6 +214,7 @@ def _refusal(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> OpenSlotE
 def _prepare(connection: sqlite3.Connection) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     folder = resources.files("openslot_server.storage") / "migrations"
     migrations = sorted((int(entry.name[:4]), entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
