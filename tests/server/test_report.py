@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
 import pytest
 
 from openslot_server.reports.queries import Dimension, Report
 from openslot_server.reports.tables import amount, csv_rows, table_rows, why_rows
+from openslot_server.sessions import Seat
 from openslot_spec.exposures import EventKind, WhyNot
+from openslot_spec.messages import PlacementsGet
 from tests.server.market import Market
+from tests.server.serving import serving
 
 RENDERED, VIEWABLE, END = EventKind.RENDERED, EventKind.VIEWABLE, EventKind.END
 
@@ -131,3 +139,28 @@ def test_tables_for_people_name_what_occurred(market: Market) -> None:
 )
 def test_money_is_written_exactly(micros: int, text: str) -> None:
     assert amount(micros) == text
+
+
+async def test_a_report_on_rows_that_were_altered_is_refused_until_they_are_as_they_were(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+
+        async def report() -> httpx2.Response:
+            return await served.ask("operator", "GET", "/v1/reports")
+
+        def decide() -> None:
+            served.server.answer(Seat("plaza", "s1"), PlacementsGet(slots=("attic",)))[1].result(5)
+
+        def say(session: str) -> None:
+            with closing(sqlite3.connect(served.server.settings.database)) as database, database:
+                database.execute("UPDATE decisions SET session = ? WHERE rowid = 2", (session,))
+
+        decide()
+        assert (await report()).json()["totals"]["requests"] == 1
+        decide()
+        say("s2")
+        for _ in range(2):
+            refused = await report()
+            assert (refused.status_code, refused.json()["error"]["code"]) == (500, "ledger.broken")
+            assert refused.json()["error"]["where"] == "record 2"
+        say("s1")
+        assert (await report()).json()["totals"]["requests"] == 2
