@@ -12,12 +12,14 @@ from openslot_sdk.views import Playing
 from openslot_sdk.world import World
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Pose, Slot
-from openslot_view.cameras import Camera
+from openslot_view.cameras import Camera, Depth
+from openslot_view.frames import frame
 
 __all__ = [
     "Ad",
     "Camera",
     "Code",
+    "Depth",
     "Look",
     "OpenSlotError",
     "Playing",
@@ -29,4 +31,5 @@ __all__ = [
     "Stats",
     "Triangles",
     "World",
+    "frame",
 ]

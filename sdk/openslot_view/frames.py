@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openslot_spec.errors import Code, OpenSlotError
+from openslot_view.cameras import Camera, Depth
 
 __all__ = ["FRAMES", "Frame", "frame"]
 
@@ -41,6 +42,8 @@ class Frame:
         camera_axes: canonical camera directions (x right, y up, −z ahead) of the system's camera x, y and z.
         metres: the length of one unit.
         row_vectors: matrices act on row vectors (translation in the last row).
+        depth: the clip depths of the projections that the system's own calls return; a graphics interface under it may
+            use others.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Frame:
     camera_axes: tuple[Axis, Axis, Axis]
     metres: float = 1.0
     row_vectors: bool = False
+    depth: Depth = Depth.MINUS_ONE_TO_ONE
 
     @property
     def canonical_from_frame(self) -> Floats:
@@ -97,6 +101,17 @@ class Frame:
         """Return a projection (..., 4, 4) of this frame's camera space as one of the canonical camera space."""
         return np.asarray(self._columns_of(matrix) @ np.linalg.inv(self.canonical_camera_from_camera), np.float64)
 
+    def camera(
+        self,
+        camera_from_world: ArrayLike,
+        clip_from_camera: ArrayLike,
+        viewport_px: tuple[float, float],
+        depth: Depth | None = None,
+    ) -> Camera:
+        """Return a camera of two matrices as this system writes them; `depth` where it is not the usual one."""
+        view, projection = self.camera_from_world(camera_from_world), self.clip_from_camera(clip_from_camera)
+        return Camera(view, projection, viewport_px, self.depth if depth is None else depth)
+
     def scaled(self, metres: float) -> Frame:
         """Return this frame with another unit, as for a USD stage's `metersPerUnit`."""
         if not (np.isfinite(metres) and metres > 0):
@@ -129,6 +144,7 @@ _GLTF: dict[str, Any] = {"axes": ("+x", "+y", "+z"), "camera_axes": ("+x", "+y",
 _LEFT_Y_UP: dict[str, Any] = {"axes": ("+x", "+y", "-z"), "camera_axes": ("+x", "+y", "-z")}
 _X_FORWARD_Z_UP: Any = ("-z", "+x", "+y")  # camera x ahead, y right, z up
 
+_REVERSED = Depth.REVERSED_ZERO_TO_ONE
 FRAMES: dict[str, Frame] = _presets(
     Frame("gltf", **_GLTF),
     Frame("three.js", **_GLTF),
@@ -139,11 +155,12 @@ FRAMES: dict[str, Frame] = _presets(
     Frame("vrchat", **_LEFT_Y_UP),
     Frame("babylon", row_vectors=True, **_LEFT_Y_UP),
     Frame("decentraland", **_LEFT_Y_UP),
-    Frame("unreal", ("-z", "+x", "+y"), _X_FORWARD_Z_UP, metres=0.01, row_vectors=True),
+    Frame("unreal", ("-z", "+x", "+y"), _X_FORWARD_Z_UP, metres=0.01, row_vectors=True, depth=_REVERSED),
     Frame("blender", ("+x", "-z", "+y"), ("+x", "+y", "+z")),
     Frame("panda3d", ("+x", "-z", "+y"), ("+x", "-z", "+y"), row_vectors=True),
     Frame("roblox", metres=0.28, **_GLTF),
     Frame("opensim", ("+x", "-z", "+y"), ("-z", "-x", "+y")),
+    Frame("second-life", ("+x", "-z", "+y"), ("-z", "-x", "+y")),
     Frame("usd-y-up", metres=0.01, row_vectors=True, **_GLTF),
     Frame("usd-z-up", ("+x", "-z", "+y"), ("+x", "+y", "+z"), metres=0.01, row_vectors=True),
 )

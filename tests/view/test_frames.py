@@ -42,6 +42,7 @@ class System:
     metres: float = 1.0
     rows: bool = False
     camera_up: str = ""
+    reversed_z: bool = False
 
 
 Y_RIGHT, Y_LEFT = System("right", "+y", "-z"), System("left", "+y", "+z")
@@ -55,11 +56,12 @@ SYSTEMS = {
     "vrchat": Y_LEFT,
     "decentraland": Y_LEFT,
     "babylon": replace(Y_LEFT, rows=True),
-    "unreal": System("left", "+z", "+x", 0.01, rows=True),
+    "unreal": System("left", "+z", "+x", 0.01, rows=True, reversed_z=True),
     "blender": System("right", "+z", "-z", camera_up="+y"),
     "panda3d": System("right", "+z", "+y", rows=True),
     "roblox": replace(Y_RIGHT, metres=0.28),
     "opensim": System("right", "+z", "+x"),
+    "second-life": System("right", "+z", "+x"),
     "usd-y-up": System("right", "+y", "-z", 0.01, rows=True),
     "usd-z-up": System("right", "+z", "-z", 0.01, rows=True, camera_up="+y"),
 }
@@ -165,8 +167,9 @@ def seen(cameras: Cameras, corners: Floats, vertices: Floats, triangles: Any) ->
 
 
 def read(text: Written, used: Frame, depth: Depth, *, by_place: bool) -> Visibility:
-    views, projections = used.camera_from_world(text.views), used.clip_from_camera(text.projections)
-    cameras = Cameras(views, projections, np.full((len(views), 2), 1000.0), depth)
+    said = None if depth == used.depth else depth
+    looks = zip(text.views, text.projections, strict=True)
+    cameras = Cameras.stack([used.camera(view, projection, (1000.0, 1000.0), said) for view, projection in looks])
     corners = used.points(text.corners)
     if by_place:
         place = used.world_from_local(text.place)
@@ -211,6 +214,7 @@ def test_presets_say_what_the_systems_say_of_themselves(name: str) -> None:
     ahead = used.canonical_camera_from_camera[:3, :3] @ axis(system.looks)
     assert (ahead / system.metres).tolist() == pytest.approx([0, 0, -1])
     assert used.row_vectors == system.rows
+    assert (used.depth == Depth.REVERSED_ZERO_TO_ONE) == system.reversed_z
 
 
 @given(st.sampled_from(sorted(SYSTEMS)), st.integers(0, 2**32 - 1))
