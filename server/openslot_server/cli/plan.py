@@ -65,17 +65,18 @@ def plan(
         raise OpenSlotError(Code.SCENE_WITHOUT_SLOTS, "or let --suggest say where one would earn most")
     people, used = Crowd(written, walkers or VISITORS, seconds, seed), _ready(backend)
     answer: dict[str, Any] = {"visits": people.visits}
+    whole = stage
     if suggest:
         rules = profile_name or DEFAULT_PROFILE
         spots = suggested(stage, people, rules, (suggest, board), used, _say)
-        rows = forecasts(stage.with_boards(spots, rules), people, profile_name, used, _say)
+        whole = stage.with_boards(spots, rules)
+    rows = forecasts(whole, people, profile_name, used, _say)
+    if suggest:
         answer["suggestions"] = _places(spots, rows[len(stage.slots) :], stage.occluders.names, scene)
-    else:
-        rows = forecasts(stage, people, profile_name, used, _say)
     answer["slots"] = rows[: len(stage.slots)]
     if heat is not None:
-        sizes = {item.slot.id: item.slot.size for item in stage.slots}
-        answer["heat"] = _pictures(heats(stage, people, profile_name, used, _say), sizes, heat)
+        sizes = {item.slot.id: item.slot.size for item in whole.slots}
+        answer["heat"] = _pictures(heats(whole, people, profile_name, used, _say), sizes, heat)
     if as_json:
         print_json(answer)
     else:
