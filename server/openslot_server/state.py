@@ -6,11 +6,12 @@ Each method judges, changes the state in memory, and returns once the change is 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from openslot_server.audit.examine import Examiner
 from openslot_server.audit.trust import Standings, standings
@@ -35,6 +36,7 @@ from openslot_spec.slots import Slot
 
 __all__ = ["Clock", "Listener", "Server"]
 
+Order = TypeVar("Order", Campaign, LineItem)
 Clock = Callable[[], int]
 """Milliseconds since 1970-01-01 UTC."""
 KEYS_READ_AGAIN_MS = 1_000
@@ -215,13 +217,15 @@ class Server:
         since_ms = self.clock() - MAX_PLACEMENT_MS
         return [PlacementsRevoked(creative=sha256) for sha256 in self.rooms.orders.revoked_since(since_ms)]
 
-    async def create_campaign(self, principal: Principal, draft: CampaignDraft) -> Campaign:
-        """Return the new campaign."""
+    async def create_campaign(self, principal: Principal, draft: CampaignDraft, once: str | None = None) -> Campaign:
+        """Return the new campaign, or the one made with the same `once`; raises `ONCE_REUSED` if that differs."""
         advertiser = draft.advertiser or principal.account
         if draft.advertiser is None and principal.role == "operator":
             raise OpenSlotError(Code.INVALID, "an operator must name one", where="advertiser")
         principal.require_account("advertiser", advertiser)
-        campaign = Campaign(id=self._name("cmp"), advertiser=advertiser, name=draft.name)
+        campaign = Campaign(id=self._name("cmp", advertiser, once), advertiser=advertiser, name=draft.name)
+        if campaign.id in self.rooms.orders.campaigns:
+            return await self._repeated(self.rooms.orders.campaigns[campaign.id], campaign)
         await self._commit([self.rooms.orders.keep_campaign(campaign, self.clock())])
         return campaign
 
@@ -240,11 +244,20 @@ class Server:
         await self._commit([orders.keep_campaign(after, self.clock())])
         return after
 
-    async def create_line_item(self, principal: Principal, draft: LineItemDraft) -> LineItem:
-        """Return the new line item, its budget funded in the ledger; raises `LINE_ITEM_INVALID` naming the field."""
+    async def create_line_item(self, principal: Principal, draft: LineItemDraft, once: str | None = None) -> LineItem:
+        """Return the new line item, its budget funded in the ledger, or the one made with the same `once`.
+
+        Raises:
+            OpenSlotError: `CAMPAIGN_UNKNOWN`, `LINE_ITEM_INVALID` naming the field, or `ONCE_REUSED`.
+        """
         rooms, now_ms = self.rooms, self.clock()
-        line_item = rooms.orders.admit(draft, self._name("li"), now_ms)
-        principal.require_account("advertiser", line_item.advertiser)
+        advertiser = rooms.orders.campaign(draft.campaign).advertiser
+        principal.require_account("advertiser", advertiser)
+        name = self._name("li", advertiser, once)
+        if name in rooms.orders.line_items:
+            made = LineItem(**dict(draft), id=name, advertiser=advertiser)
+            return await self._repeated(rooms.orders.line_items[name], made)
+        line_item = rooms.orders.admit(draft, name, now_ms)
         lot = rooms.budgets.fund(line_item.id, line_item.budget.currency, line_item.budget.micros)
         entry = Entry(Kind.FUND, now_ms, line_item.id, funded(lot, line_item.advertiser), (lot,))
         await self._commit([rooms.orders.keep_line_item(line_item, now_ms), *rooms.ledger.append(entry)])
@@ -349,8 +362,18 @@ class Server:
         self.require_sound()
         await self.awaiting(self.store.commit(rows))
 
-    def _name(self, prefix: str) -> str:
-        return f"{prefix}-{make_id(self.clock(), self._entropy(10)).hex()}"
+    async def _repeated(self, known: Order, made: Order) -> Order:
+        """Return what is known under this name, once it is durable; raises `ONCE_REUSED` if other things were said."""
+        if made.model_copy(update={"status": known.status}) != known:
+            raise OpenSlotError(Code.ONCE_REUSED, known.id, where="Idempotency-Key")
+        await self._commit([])
+        return known
+
+    def _name(self, prefix: str, account: str, once: str | None) -> str:
+        """Return a new name, or the one that `account` and `once` always make."""
+        if once is None:
+            return f"{prefix}-{make_id(self.clock(), self._entropy(10)).hex()}"
+        return f"{prefix}-{hashlib.sha256(f'{account} {once}'.encode()).hexdigest()[:32]}"
 
 
 def _own(principal: Principal, records: Iterable[Any]) -> list[Any]:

@@ -34,6 +34,7 @@ class Code(StrEnum):
     METHOD_UNKNOWN = "http.method_unknown"
     MEDIA_UNKNOWN = "http.media_unknown"
     BODY_TIMEOUT = "http.body_timeout"
+    ONCE_REUSED = "http.once_reused"
     # slots
     SLOT_INVALID = "slot.invalid"
     SLOT_UNKNOWN = "slot.unknown"
@@ -112,6 +113,7 @@ SENTENCES: dict[Code, str] = {
     Code.METHOD_UNKNOWN: "This path does not take this method; the `Allow` header lists those it takes.",
     Code.MEDIA_UNKNOWN: "The body's Content-Type is not one taken here; the error names those that are.",
     Code.BODY_TIMEOUT: "The body did not arrive in time; send it again over a better connection.",
+    Code.ONCE_REUSED: "The Idempotency-Key was used before for something else; take a new one.",
     Code.SLOT_INVALID: "The slot record does not fit `schema/slot.json`; the error names the field.",
     Code.SLOT_UNKNOWN: "No slot has this id in this scene or world.",
     Code.SLOT_DUPLICATE: "Two slots of one scene have the same id; ids are unique within a world.",

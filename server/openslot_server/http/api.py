@@ -45,7 +45,7 @@ from openslot_server.http.records import (
     UploadAnswer,
     UploadQuery,
 )
-from openslot_server.http.routes import Call, operation, page_of, routes
+from openslot_server.http.routes import Call, once, operation, page_of, routes
 from openslot_server.keys import Principal, Role
 from openslot_server.reports.queries import Report
 from openslot_server.reports.tables import csv_rows
@@ -97,7 +97,7 @@ async def revoke_creative(call: Call[RevokeQuery, Empty]) -> Creative:
 
 async def create_campaign(call: Call[Empty, CampaignDraft]) -> Campaign:
     """Create a campaign, which groups line items that run and pause together."""
-    return await call.server.create_campaign(call.principal, call.body)
+    return await call.server.create_campaign(call.principal, call.body, call.once)
 
 
 async def list_campaigns(call: Call[Page, Empty]) -> CampaignPage:
@@ -113,7 +113,7 @@ async def set_campaign_status(call: Call[Empty, StatusChange]) -> Campaign:
 
 async def create_line_item(call: Call[Empty, LineItemDraft]) -> LineItem:
     """Create a line item: creatives, a price, a budget and a flight. Its budget is booked in the ledger."""
-    return await call.server.create_line_item(call.principal, call.body)
+    return await call.server.create_line_item(call.principal, call.body, call.once)
 
 
 async def list_line_items(call: Call[Page, Empty]) -> LineItemPage:
@@ -200,10 +200,10 @@ OPERATIONS = (
     operation("GET", "/v1/creatives", ADVERTISER, list_creatives),
     operation("GET", "/v1/creatives/{sha256}", ADVERTISER, show_creative),
     operation("DELETE", "/v1/creatives/{sha256}", ADVERTISER, revoke_creative),
-    operation("POST", "/v1/campaigns", ADVERTISER, create_campaign, status=201),
+    once(operation("POST", "/v1/campaigns", ADVERTISER, create_campaign, status=201)),
     operation("GET", "/v1/campaigns", ADVERTISER, list_campaigns),
     operation("PATCH", "/v1/campaigns/{id}", ADVERTISER, set_campaign_status),
-    operation("POST", "/v1/line-items", ADVERTISER, create_line_item, status=201),
+    once(operation("POST", "/v1/line-items", ADVERTISER, create_line_item, status=201)),
     operation("GET", "/v1/line-items", ADVERTISER, list_line_items),
     operation("PATCH", "/v1/line-items/{id}", ADVERTISER, set_line_item_status),
     operation("GET", "/v1/line-items/{id}/delivery", ADVERTISER, show_delivery),

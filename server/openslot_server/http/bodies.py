@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,11 +15,13 @@ from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import MAX_DEPTH
 from openslot_spec.records import Record
 
-__all__ = ["MAX_JSON_BYTES", "bearer_key", "json_record", "query_record", "read_body"]
+__all__ = ["MAX_JSON_BYTES", "ONCE", "bearer_key", "json_record", "once_key", "query_record", "read_body"]
 
 MAX_JSON_BYTES = 256 * 1024
 MAX_QUERY_FIELDS = 32
 BODY_DEADLINE_S = 30.0
+ONCE = "Idempotency-Key"
+VISIBLE = re.compile(r"[!-~]{1,255}")
 
 SomeRecord = TypeVar("SomeRecord", bound=Record)
 
@@ -29,6 +32,14 @@ def bearer_key(request: Request) -> str:
     if scheme.lower() != "bearer" or not key.strip():
         raise OpenSlotError(Code.KEY_UNKNOWN, "no `Authorization: Bearer KEY`", where="Authorization")
     return key.strip()
+
+
+def once_key(request: Request) -> str | None:
+    """Return the `Idempotency-Key`, 1 to 255 visible characters of ASCII; None without one, raises `INVALID`."""
+    once = request.headers.get(ONCE)
+    if once is not None and not VISIBLE.fullmatch(once):
+        raise OpenSlotError(Code.INVALID, "1 to 255 visible characters", where=ONCE)
+    return once
 
 
 async def read_body(request: Request, media_type: str, limit_bytes: int, too_large: Code) -> bytes:

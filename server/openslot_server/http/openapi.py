@@ -9,6 +9,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from openslot_server.http.bodies import ONCE
 from openslot_server.http.errors import ErrorAnswer
 from openslot_server.http.records import MODEL_MEDIA, Empty, Upload
 from openslot_server.http.routes import Operation
@@ -86,7 +87,11 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         "operationId": operation.handler.__name__,
         "summary": said[0].rstrip("."),
         "description": " ".join(" ".join(said).split()),
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation, schemas)],
+        "parameters": [
+            *_path_parameters(operation),
+            *_query_parameters(operation, schemas),
+            *_headers(operation),
+        ],
         "responses": {
             str(operation.status): _success(operation, schemas),
             "default": {"description": "A refusal.", "content": _json(schemas.of(ErrorAnswer))},
@@ -111,6 +116,12 @@ def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str,
         {"name": name, "in": "query", "required": name in required, "schema": schema, "explode": False}
         for name, schema in properties.items()
     ]
+
+
+def _headers(operation: Operation) -> list[dict[str, Any]]:
+    says = "The same request again, with the same key, makes nothing more and gets what was made."
+    schema = {"type": "string", "minLength": 1, "maxLength": 255}
+    return [{"name": ONCE, "in": "header", "description": says, "schema": schema}] * operation.is_once
 
 
 def _success(operation: Operation, schemas: _Schemas) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from starlette.requests import Request
@@ -12,14 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from openslot_server.creatives.intake import Intake
-from openslot_server.http.bodies import bearer_key, json_record, query_record
+from openslot_server.http.bodies import ONCE, bearer_key, json_record, once_key, query_record
 from openslot_server.http.records import Empty, Page, Upload
 from openslot_server.keys import Principal, Role, digest
 from openslot_server.state import Server
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.records import Record
 
-__all__ = ["Call", "Operation", "operation", "page_of", "routes"]
+__all__ = ["Call", "Operation", "once", "operation", "page_of", "routes"]
 
 QueryRecord = TypeVar("QueryRecord", bound=Record)
 BodyRecord = TypeVar("BodyRecord", bound=Record)
@@ -38,6 +38,8 @@ class Call(Generic[QueryRecord, BodyRecord]):
     body: BodyRecord
     request: Request
     """For bodies of bytes alone."""
+    once: str | None = None
+    """The same request again, if it has the same."""
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Record | Response]]
@@ -52,6 +54,7 @@ class Operation:
         handler: its docstring describes the operation.
         query: the record in the query string.
         body: a JSON record, `Upload` for bytes, `Empty` for none.
+        is_once: whether an `Idempotency-Key` makes it happen once; reads, changes and uploads are so by nature.
         answer: the record that comes back with `status`.
         other_media: what the answer may be instead of JSON.
     """
@@ -65,6 +68,7 @@ class Operation:
     body: type[Record]
     answer: type[Record]
     other_media: tuple[str, ...]
+    is_once: bool = False
 
     async def answer_to(self, request: Request) -> Response:
         """Return what the handler answers; raises `OpenSlotError` for whatever does not hold before it."""
@@ -82,11 +86,18 @@ class Operation:
             query=query_record(request, self.query),
             body=self.body() if self.body in (Empty, Upload) else await json_record(request, self.body),
             request=request,
+            once=self._once(request),
         )
         answer = await self.handler(call)
         if isinstance(answer, Response):
             return answer
         return JSONResponse(answer.plain(), self.status, {"Cache-Control": "no-store"})
+
+    def _once(self, request: Request) -> str | None:
+        once = once_key(request)
+        if once is not None and self.method == "POST" and not self.is_once and self.body is not Upload:
+            raise OpenSlotError(Code.INVALID, "not taken here: each request makes one more", where=ONCE)
+        return once
 
 
 def operation(
@@ -103,6 +114,11 @@ def operation(
     query, body = get_args(hints["call"])
     answer = next(kind for kind in get_args(hints["return"]) or [hints["return"]] if issubclass(kind, Record))
     return Operation(method, path, roles, handler, status, query, body, answer, other_media)
+
+
+def once(made: Operation) -> Operation:
+    """Return the operation, which an `Idempotency-Key` makes happen once."""
+    return replace(made, is_once=True)
 
 
 def routes(operations: Iterable[Operation]) -> list[Route]:
