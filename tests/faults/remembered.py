@@ -19,4 +19,4 @@ def remembered(cameras: Cameras, surfaces: Surfaces, *rest: Any, **more: Any) ->
     return _seen[key]
 
 
-REMEMBERED = {"openslot_sdk.views.measure": remembered, "openslot_sdk.warm.measure": remembered}
+REMEMBERED = {"openslot_sdk.views.measure": remembered}
