@@ -12,8 +12,10 @@ _seen: dict[tuple[bytes, ...], Visibility] = {}
 
 
 def remembered(cameras: Cameras, surfaces: Surfaces, *rest: Any, **more: Any) -> Visibility:
-    """Return what `measure` returns; nothing but cameras and surfaces may differ between calls."""
-    key = (cameras.camera_from_world.tobytes(), cameras.clip_from_camera.tobytes(), surfaces.corners.tobytes())
+    """Return what `measure` returns; nothing but cameras, surfaces and the slots in turn may differ between calls."""
+    only = more["only"]
+    turn = b"all" if only is None else only.tobytes()
+    key = (cameras.camera_from_world.tobytes(), cameras.clip_from_camera.tobytes(), surfaces.corners.tobytes(), turn)
     if key not in _seen:
         _seen[key] = measure(cameras, surfaces, *rest, **more)
     return _seen[key]

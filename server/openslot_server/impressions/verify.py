@@ -91,7 +91,7 @@ class Books:
         ledger = self.ledger
         if head is None and ledger.seq:
             raise _broken(ledger.seq, "nothing says that the chain ends here")
-        if head is not None and (head.seq, head.sha256) != (ledger.seq, ledger.sha256):
+        if head is not None and head != HeadRow(1, ledger.seq, ledger.sha256):
             raise _broken(min(head.seq, ledger.seq) + 1, f"the chain was said to end at record {head.seq}")
 
 
