@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -73,20 +74,31 @@ async def _measure(folder: Path, progress: Progress) -> tuple[list[float], float
         progress("the disk alone")
         disk_s = _fdatasync(folder / "log")
         progress(f"batches of 1,000 events, {WORLDS} in flight")
-        _, taken_s = await _report(large, 1_000, BATCHES)
+        thousands = await _report(large, 1_000, BATCHES)
         disk_s += _fdatasync(folder / "log")
         progress(f"{CLIENTS} clients, one event a batch")
-        acks_s, _ = await _report(small, 1, ROUNDS)
+        ones = await _report(small, 1, ROUNDS)
         disk_s += _fdatasync(folder / "log")
-    return disk_s, WORLDS * BATCHES / taken_s, acks_s, parts
+    parts["processor time, many at once"] = f"{ones.processor_us:,.0f}, {thousands.processor_us:,.0f} µs"
+    return disk_s, WORLDS * BATCHES / thousands.taken_s, ones.acks_s, parts
 
 
-async def _report(clients: list[Client], count: int, batches: int) -> tuple[list[float], float]:
-    """Return how long each acknowledgement took, and how long all of it, in seconds."""
+@dataclass(frozen=True)
+class _Run:
+    """What a run took, in all and per acknowledgement, and its processor time per batch, of all threads."""
+
+    taken_s: float
+    acks_s: list[float]
+    processor_us: float
+
+
+async def _report(clients: list[Client], count: int, batches: int) -> _Run:
+    """Let each client send so many batches of `count` events, one after the other."""
     frames = [client.frames(count, batches) for client in clients]
-    start = time.perf_counter()
-    taken = await asyncio.gather(*(client.report(own, count) for client, own in zip(clients, frames, strict=True)))
-    return [each for own in taken for each in own], time.perf_counter() - start
+    start_s, spent_s = time.perf_counter(), time.process_time()
+    acks_s = await asyncio.gather(*(client.report(own, count) for client, own in zip(clients, frames, strict=True)))
+    taken_s, spent_s = time.perf_counter() - start_s, time.process_time() - spent_s
+    return _Run(taken_s, [each for own in acks_s for each in own], spent_s / (len(clients) * batches) * 1e6)
 
 
 def _fdatasync(path: Path) -> list[float]:
