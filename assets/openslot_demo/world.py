@@ -44,10 +44,13 @@ class Town:
         self.seen = openslot.Seen()
 
     def step(self, dt_s: float) -> None:
-        """Let everybody walk, and measure what they see."""
+        """Let everybody walk, and measure what they see; every second walker consented to be audited."""
         for walker in self.walkers.values():
             walker.step(dt_s)
-        self.seen = self.world.tick({name: _camera(walker) for name, walker in self.walkers.items()})
+        walkers = enumerate(self.walkers.items())
+        self.seen = self.world.tick(
+            {name: openslot.Look(_camera(walker), consented=number % 2 == 0) for number, (name, walker) in walkers}
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return the state that the live page shows."""
