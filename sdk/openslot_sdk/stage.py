@@ -92,7 +92,7 @@ class Stage:
 
     def fixed(self) -> TriangleSet:
         """Return all triangles of the scenes, which never move; things by name are not among them."""
-        return TriangleSet.join([part for each in self._scenes for part in (each.static, each.instances.flattened)])
+        return TriangleSet.join([part for each in self._scenes for part in (each.static, *each.instances.sets)])
 
     def _composed(self) -> Occluders:
         first, *others = self._scenes or [Occluders.none()]

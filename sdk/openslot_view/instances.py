@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openslot_spec.errors import Code, OpenSlotError
+from openslot_view.placed import Placed, together
 from openslot_view.triangles import TriangleSet, each, triangle_set
 
 __all__ = ["Instances", "Shapes"]
@@ -78,11 +79,12 @@ class Instances:
         return len(self.shape)
 
     @cached_property
-    def flattened(self) -> TriangleSet:
-        """Return all triangles in the world, for who cannot walk placements."""
-        placements = zip(self.shape, self.world_from_shape, self.owner.tolist(), strict=True)
-        return TriangleSet.join(
-            [self.shapes.meshes[shape].placed(matrix, owner) for shape, matrix, owner in placements]
+    def sets(self) -> tuple[TriangleSet, ...]:
+        """Return all triangles in the world, for who cannot walk placements; no tree is built for them."""
+        meshes = self.shapes.meshes
+        rows = [(mesh, np.nonzero(self.shape == index)[0]) for index, mesh in enumerate(meshes)]
+        return together(
+            [Placed.of(mesh, self.world_from_shape[some], self.owner[some]) for mesh, some in rows if len(some)]
         )
 
     def without(self, owner: int) -> Instances:

@@ -103,5 +103,4 @@ class Occluders:
     @property
     def sets(self) -> tuple[TriangleSet, ...]:
         """Return the sets that hold any triangle, placements in the world's coordinates."""
-        placed = [self.instances.flattened] if len(self.instances) else []
-        return tuple(each for each in (self.static, self.dynamic, *placed) if len(each))
+        return tuple(each for each in (self.static, self.dynamic, *self.instances.sets) if len(each))

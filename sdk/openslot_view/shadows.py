@@ -109,17 +109,26 @@ def _met(beams: Beams, triangles: TriangleSet) -> tuple[Ints, Ints]:
     constant = forms[..., 3] - np.einsum("nkd,nd->nk", forms[..., :3], beams.eye)
     planes = np.concatenate([forms[..., :3], np.abs(forms[..., :3]), constant[..., None]], axis=2)
     planes = np.ascontiguousarray(planes.transpose(1, 0, 2))
-    beam, node = np.arange(len(beams)), np.zeros(len(beams), np.int64)
-    left = len(tree.level) - 2
-    while left:
-        down = min(_DOWN, left)
-        left -= down
+    beam, node = _roots_met(planes, tree.boxes[: tree.level[1]])
+    last, level = len(tree.level) - 2, 0
+    while level < last:
+        down = min(_DOWN, last - level)
         beam = np.repeat(beam, 1 << down)
-        node = (((node + 1) << down) - 1)[:, None] + np.arange(1 << down)
+        node = ((node - tree.level[level]) << down)[:, None] + tree.level[level + down] + np.arange(1 << down)
         beam, node = _meeting(planes, tree.boxes, beam, node.ravel())
+        level += down
     first, count = tree.first[node], tree.count[node]
     within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     return np.repeat(beam, count), tree.order[np.repeat(first, count) + within]
+
+
+def _roots_met(planes: Floats, boxes: Floats) -> tuple[Ints, Ints]:
+    """Return the pairs of beam and root that meet; a single root is not asked."""
+    met = np.ones((planes.shape[1], len(boxes)), np.bool_)
+    for plane in planes if len(boxes) > 1 else ():
+        met &= plane @ boxes.T >= 0
+    beam, root = np.nonzero(met)
+    return beam, root
 
 
 def _meeting(planes: Floats, boxes: Floats, beam: Ints, node: Ints) -> tuple[Ints, Ints]:

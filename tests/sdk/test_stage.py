@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openslot_sdk.stage import Stage
 from openslot_spec.errors import Code, OpenSlotError
-from openslot_view import Camera, Cameras, Occluders, Surfaces, capsule, hiders, measure
+from openslot_view import Camera, Cameras, Occluders, Surfaces, bvh, capsule, hiders, measure, triangles
 from openslot_view.triangles import TriangleSet, triangle_set
 
 BOARD = Surfaces.from_quads([[(-2, 0, 0), (2, 0, 0), (2, 3, 0), (-2, 3, 0)]])
@@ -89,6 +89,22 @@ def test_what_stays_is_not_built_again_when_something_comes_moves_or_goes() -> N
         assert now.static.tree is trees[0]
         assert any(mesh.tree is trees[1] for mesh in now.instances.shapes.meshes)
         before = now
+
+
+def test_numpy_moves_trees_and_bodies_and_finds_none_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    for number in range(4):
+        stage.put_person(f"visitor {number}", (number, 0, 1), 1.8, 0.28)
+    stage.put("crate", CRATE, (0, 0, 2))
+    away = visible(stage.occluders)
+
+    def again(*_given: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(bvh, "build", again)
+    monkeypatch.setattr(triangles, "closed_bodies", again)
+    stage.move("visitor 3", (0, 0, 2))
+    assert visible(stage.occluders) < away
 
 
 def test_moving_changes_no_shape_and_all_people_of_a_size_are_one() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_view import Cameras, Occluders, Shapes, Surfaces, Visibility, capsule, measure
+from openslot_view.instances import Instances
 from openslot_view.triangles import triangle_set
 from tests.view.scenes import box_mesh, rigid, scene, soup
 
@@ -51,6 +52,23 @@ def test_placing_a_shape_is_the_same_as_writing_its_triangles_out(seed: int, one
     expected, found = seen_by(seed, written), seen_by(seed, placed, backend)
     np.testing.assert_allclose(found.visible_fraction, expected.visible_fraction, atol=3e-5)
     np.testing.assert_allclose(found.coverage, expected.coverage, atol=3e-5)
+
+
+@given(seed=seeds)
+@settings(max_examples=20)
+def test_trees_that_were_placed_and_joined_hold_each_triangle_once_inside_its_boxes(seed: int) -> None:
+    shapes = Shapes.build([soup(np.random.default_rng(seed + number), 9) for number in range(2)])
+    (found,) = Instances.of(shapes, [1, 0, 1, 0], placements(seed, 4)).sets
+    tree = found.tree
+    assert sorted(tree.order.tolist()) == list(range(len(found)))
+    for node in range(len(tree.low)):
+        under = [node]
+        while tree.count[under[0]] == 0:
+            under = [child for each in under for child in (tree.first[each], tree.first[each] + 1)]
+        held = np.concatenate([tree.order[tree.first[leaf] :][: tree.count[leaf]] for leaf in under])
+        corners = found.corners[held].reshape(-1, 3)
+        assert (corners >= tree.low[node] - 1e-9).all()
+        assert (corners <= tree.high[node] + 1e-9).all()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
