@@ -33,7 +33,10 @@ def bench(
     """Measure one part of OpenSlot against its peers, in one run."""
     if name not in BENCHES:
         raise OpenSlotError(Code.ARGUMENT_INVALID, f"no bench {name!r}; there are: {', '.join(BENCHES)}", where="NAME")
-    figures, table = importlib.import_module(BENCHES[name]).run(_progress)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        figures, table = importlib.import_module(BENCHES[name]).run(_progress)
     if as_json:
         print_json({"bench": name, "machine": machine(), "figures": figures, "table": table})
     else:
