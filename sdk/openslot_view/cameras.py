@@ -105,8 +105,9 @@ class Cameras:
         projection = _finite(clip_from_camera, (count, 4, 4), "clip_from_camera")
         viewport = _finite(viewport_px, (count, 2), "viewport_px")
         _refuse(np.logical_or.reduce(view[:, 3] != _LAST_ROW, axis=1), "camera_from_world", "last row is not 0 0 0 1")
-        _refuse(_singular(view[:, :3, :3]), "camera_from_world", "singular")
-        _refuse(_singular(projection), "clip_from_camera", "singular")
+        singular = _singular(_side_by_side(view, projection))
+        _refuse(singular[:count], "camera_from_world", "singular")
+        _refuse(singular[count:], "clip_from_camera", "singular")
         _refuse(np.logical_or.reduce(viewport <= 0, axis=1), "viewport_px", "not positive")
         object.__setattr__(self, "camera_from_world", view)
         object.__setattr__(self, "clip_from_camera", projection)
@@ -160,12 +161,13 @@ class Cameras:
     @cached_property
     def _derived(self) -> _Derived:
         # rows x, y and w send one homogeneous point to 0: the eye, or at infinity the direction of view
-        centre = np.linalg.inv(self.clip_from_camera)[:, :, 2]
+        inverse = np.linalg.inv(_side_by_side(self.camera_from_world, self.clip_from_camera))
+        world_from_turned, centre = inverse[: len(self), :3, :3], inverse[len(self) :, :, 2]
         orthographic = np.abs(centre[:, 3]) <= _SINGULAR * np.abs(centre).max(axis=1, initial=0)
         eye_camera = np.where(orthographic[:, None], 0.0, centre[:, :3])
         eye_camera /= np.where(orthographic, 1.0, centre[:, 3])[:, None]
         shift = eye_camera - self.camera_from_world[:, :3, 3]
-        eye = (np.linalg.inv(self.camera_from_world[:, :3, :3]) @ shift[..., None])[..., 0]
+        eye = (world_from_turned @ shift[..., None])[..., 0]
         camera_from_eye = self.camera_from_world.copy()
         camera_from_eye[:, :3, 3] = eye_camera
         clip_from_eye = self.clip_from_camera @ camera_from_eye
@@ -250,6 +252,13 @@ def _perspective(fov_y_deg: float, viewport_px: tuple[float, float], near: float
     matrix[2, 2], matrix[2, 3] = -(1 + ratio) / (1 - ratio), -2 * near / (1 - ratio)
     matrix[3, 2] = -1
     return matrix
+
+
+def _side_by_side(camera_from_world: Floats, clip_from_camera: Floats) -> Floats:
+    """Return (2 v, 4, 4): the views without their shifts, then the projections, to ask linalg about all at once."""
+    matrices = np.concatenate([camera_from_world, clip_from_camera])
+    matrices[: len(camera_from_world), :3, 3] = 0
+    return matrices
 
 
 def _singular(matrices: Floats) -> NDArray[np.bool_]:

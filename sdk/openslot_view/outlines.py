@@ -75,7 +75,9 @@ def _some(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints) -> Ou
 
 
 def _edge_on(cameras: Cameras, surfaces: Surfaces, viewer: Ints, facet: Ints, first: Floats) -> NDArray[np.bool_]:
-    back = np.where(cameras.orthographic[viewer, None], cameras.toward[viewer], -first)
+    back = -first
+    if cameras.orthographic.any():
+        back = np.where(cameras.orthographic[viewer, None], cameras.toward[viewer], back)
     return np.asarray(np.abs(np.einsum("ij,ij->i", back, surfaces.normal[facet])) <= 1e-12)
 
 
