@@ -26,6 +26,7 @@ def test_every_decision_is_the_oracles_while_the_market_changes(seed: int, line_
 
 @pytest.mark.soak
 @pytest.mark.parametrize("auction", ["first_price", "second_price"])
-@pytest.mark.parametrize("seed", range(10, 15))
-def test_a_hundred_thousand_decisions_are_the_oracles(seed: int, auction: Auction) -> None:
-    assert set(Schedule(seed, auction, line_items=100, capacity=64).run(10_000)) == OUTCOMES
+@pytest.mark.parametrize(("seed", "line_items"), [(10, 10), (11, 25), (12, 60), (13, 100), (14, 120)])
+def test_a_hundred_thousand_decisions_are_the_oracles(seed: int, line_items: int, auction: Auction) -> None:
+    seen = Schedule(seed, auction, line_items, capacity=64).run(10_000)
+    assert {"filled", "media_mismatch"} <= set(seen) <= OUTCOMES

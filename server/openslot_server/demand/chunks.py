@@ -20,7 +20,11 @@ import numpy as np
 
 from openslot_server.demand.entries import BOUNDS, Entry, Feature, Rank
 
-__all__ = ["CAPACITY", "LAST", "Chunk", "lowest"]
+__all__ = ["CAPACITY", "LAST", "NOTHING", "Chunk", "Span", "beyond", "lowest", "widened"]
+
+Span = list[tuple[float, float]]
+"""Between which numbers each of `BOUNDS` lies."""
+NOTHING: Span = [(math.inf, -math.inf)] * len(BOUNDS)
 
 CAPACITY = 4096
 GAP = 8
@@ -48,8 +52,8 @@ class Chunk:
         """Which may serve as far as status and flight go."""
         self.funded = 0
         """Which have money for one impression at least."""
-        self.span = [(math.inf, -math.inf)] * len(BOUNDS)
-        """Between which numbers each of the bounds lies; it grows and never shrinks."""
+        self.span = NOTHING
+        """It grows and never shrinks."""
         self._kept: dict[Hashable, tuple[int, int]] = {}
         self._version = 0
         self._log: list[int] = []
@@ -73,7 +77,7 @@ class Chunk:
                 chunk.ranks[place] = chunk.ranks[place + 1]
         bounds = np.array([entry.bounds for entry in entries])
         chunk.bounds[:, places] = bounds.T
-        chunk._widen(bounds.min(axis=0).tolist(), bounds.max(axis=0).tolist())
+        chunk.span = list(zip(bounds.min(axis=0).tolist(), bounds.max(axis=0).tolist(), strict=True))
         return chunk
 
     def find(self, rank: Rank) -> int:
@@ -94,7 +98,7 @@ class Chunk:
         self.at[place] = entry
         self.bounds[:, place] = entry.bounds
         self.used |= bit
-        self._widen(entry.bounds, entry.bounds)
+        self.span = widened(self.span, [(number, number) for number in entry.bounds])
         self._fill_ranks(place, entry.rank)
         self._touch(place)
 
@@ -149,7 +153,7 @@ class Chunk:
         least, most = self.span[bound]
         if value <= least if side > 0 else value >= most:
             return self.used
-        if value > most if side > 0 else value < least:
+        if beyond(self.span, bound, value):
             return 0
 
         def holds(entry: Entry) -> bool:
@@ -183,10 +187,6 @@ class Chunk:
         self._kept[key] = self._version, found
         return found
 
-    def _widen(self, least: Sequence[float], most: Sequence[float]) -> None:
-        pairs = zip(self.span, least, most, strict=True)
-        self.span = [(min(low, new_low), max(high, new_high)) for (low, high), new_low, new_high in pairs]
-
     def _fill_ranks(self, place: int, rank: Rank) -> None:
         """Write a rank at a place and into the gaps before it."""
         self.ranks[place] = rank
@@ -200,6 +200,17 @@ class Chunk:
         self._log.append(place)
         if len(self._log) > 2 * LOGGED:
             del self._log[:LOGGED]
+
+
+def beyond(span: Span, bound: int, value: float) -> bool:
+    """Return whether nobody's number `bound` within a span is on its side of `value`."""
+    least, most = span[bound]
+    return value > most if BOUNDS[bound][1] > 0 else value < least
+
+
+def widened(span: Span, other: Span) -> Span:
+    """Return the span of both."""
+    return [(min(low, least), max(high, most)) for (low, high), (least, most) in zip(span, other, strict=True)]
 
 
 def spread(count: int) -> list[int]:

@@ -210,7 +210,9 @@ class Engine:
         if added != self._added:
             parts = []
             place, circumstance = asked
-            for chunk in self._index.chunks:
+            # one look at all numbers together spares most slots that nobody fits the walk
+            is_hopeless = place.ceiling(self._index.span) is not None
+            for chunk in () if is_hopeless else self._index.chunks:
                 bits = place.match(chunk)
                 bits = bits and bits & circumstance.match(chunk)
                 if bits:
@@ -226,11 +228,12 @@ class Engine:
         _, parts = self._lists[asked]
         place, circumstance = asked
         reason = NoAd.BUDGET_EXHAUSTED if any(bits & chunk.running for chunk, bits in parts) else NoAd.NO_DEMAND
+        most = place.ceiling(self._index.span) or NoAd.FLOOR_NOT_MET
         for chunk in self._index.chunks if reason == NoAd.NO_DEMAND else ():
+            if reason == most:
+                break
             among = chunk.running & circumstance.match(chunk)
             reason = max(reason, place.furthest(chunk, among), key=REACHED.index)
-            if reason == NoAd.FLOOR_NOT_MET:
-                break
         _bounded(self._vain)[asked] = self._raised, self._lowered, reason
         return reason
 

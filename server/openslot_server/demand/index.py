@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from functools import reduce
 
-from openslot_server.demand.chunks import CAPACITY, GAP, Chunk
+from openslot_server.demand.chunks import CAPACITY, GAP, Chunk, widened
 from openslot_server.demand.entries import Entry, Rank
 
 __all__ = ["Index"]
@@ -34,6 +35,8 @@ class Index:
         self.chunks: list[Chunk] = [Chunk.of(part, capacity) for part in parts] or [Chunk(capacity)]
         self._starts: list[Rank] = [FIRST, *(part[0].rank for part in parts[1:])]
         """The least rank that belongs to each chunk."""
+        self.span = reduce(widened, (chunk.span for chunk in self.chunks))
+        """It grows and never shrinks."""
 
     def find(self, line_item: str) -> tuple[Chunk, int]:
         """Return where a line item is."""
@@ -52,6 +55,7 @@ class Index:
             self._starts.insert(number + 1, self.chunks[number + 1].ranks[0])
             return self.add(entry)
         chunk.put(entry, place)
+        self.span = widened(self.span, chunk.span)
         self.entries[entry.id] = entry
         return chunk, place
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from openslot_server.demand.chunks import Chunk, lowest
+from openslot_server.demand.chunks import Chunk, Span, beyond, lowest
 from openslot_server.demand.entries import BOUNDS, MIXED, NOT, Entry, Feature
 from openslot_server.demand.model import CPM_STEP_MICROS
 from openslot_server.demand.showing import TIERS, shown
@@ -129,12 +129,21 @@ class Place:
         verdict = self.verdict(entry)
         return "floor" if verdict == NoAd.FLOOR_NOT_MET else verdict
 
+    def ceiling(self, span: Span) -> NoAd | None:
+        """Return what stops everybody whose bounds lie within `span`, if nothing stops them before; None if unknown."""
+        for gate in self.gates:
+            for bound, value in gate.bounds:
+                if beyond(span, bound, value):
+                    return gate.reason
+        least = min((floor for _, floor in self.floors), default=self.floor_micros)
+        return NoAd.FLOOR_NOT_MET if beyond(span, BID, min(least, self.floor_micros)) else None
+
     def match(self, chunk: Chunk) -> int:
         """Return whom the slot admits, running or not."""
         known = chunk.known(self)
         if known is not None:
             return known
-        if all(chunk.span[BID][1] < floor for floor in (self.floor_micros, *(floor for _, floor in self.floors))):
+        if self.ceiling(chunk.span) is not None:
             return 0
         return chunk.kept(self, lambda: self._match(chunk), self.admits)
 
