@@ -147,10 +147,10 @@ def _ratios(table: list[Row]) -> dict[str, float]:
         for ours, peer, size in wanted
         if (ours, size) in rate and (peer, size) in rate
     }
-    for name in ("numpy", "numba"):
+    automatic = "numba" if ("numba", "1k") in rate else "numpy"
+    for name, of_whom in ((automatic, ""), ("numpy", "_numpy")):
         for label, size in (("100k", "94k"), ("1m", "1m")):
-            if (name, size) in rate:
-                figures[f"growth_triangles_1k_to_{label}_{name}"] = rate[name, "1k"] / rate[name, size]
+            figures[f"growth_triangles_1k_to_{label}{of_whom}"] = rate[name, "1k"] / rate[name, size]
     return figures
 
 
