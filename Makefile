@@ -46,7 +46,11 @@ check: .venv/ready
 	@echo "test: import rules"
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 4
 
-test: check tests/tools/node_modules/ready browser
+.PHONY: linux
+linux:
+	@test -e /proc/self || { echo "make test needs Linux: the limits of the creatives' sandbox are its kernel's; run it in a container"; exit 1; }
+
+test: linux check tests/tools/node_modules/ready browser
 	@echo "test: all tests"
 	@$(BIN)/pytest -n 2 --dist loadgroup -q -m "not soak"
 	@echo "test: the wheel in a clean environment"

@@ -10,8 +10,6 @@ from openslot_server.creatives.sandbox import Sandbox, SandboxLimits
 from openslot_server.creatives.verdict import Verdict
 from openslot_spec.errors import Code, OpenSlotError
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="the kernel's limits are Linux's")
-
 GATE = "tests.server.scripted_gates:by_order"
 LIMITS = SandboxLimits(wall_s=1.0, memory_bytes=512 << 20, result_bytes=10_000, workers=2, waiting=2)
 
