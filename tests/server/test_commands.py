@@ -131,6 +131,15 @@ def test_a_key_for_an_account_with_no_possible_name_is_refused(database: Path, r
     assert "account" in refused.stderr
 
 
+def test_a_reader_that_goes_away_is_no_failure(database: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "openslot_server", "report", "--json", "--database", str(database)]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 def test_the_command_says_its_version(run: Run) -> None:
     assert run("--version").stdout == f"openslot {version('openslot')}\n"
 

@@ -63,9 +63,9 @@ def main() -> None:
     except OpenSlotError as error:
         sys.stderr.write(f"openslot: {error}\n")
         sys.exit(exit_code(error.code))
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe went away, as `head` does
-        sys.exit(0)
+    except SystemExit as end:
+        # the reader of a pipe went away, as `head` does: typer calls that a failure
+        sys.exit(0 if isinstance(end.__context__, BrokenPipeError) else end.code)
 
 
 def _add_server_commands() -> None:
