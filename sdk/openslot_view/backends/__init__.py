@@ -54,7 +54,7 @@ class Backend(Protocol):
 def choose(name: str | Backend = "auto") -> Backend:
     """Return the backend `name`, or the one that is given; `auto` is numba once `warm_up` has made it ready.
 
-    Until then it is numpy. embreex estimates, within .02, and is only ever taken by name. Raises `INVALID` for a name
+    Until then it is numpy. embreex estimates, and is only ever taken by name. Raises `INVALID` for a name
     that is not known or not installed.
     """
     if not isinstance(name, str):
