@@ -63,7 +63,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 async def _read_keys(server: Server) -> None:
     try:
-        await server.read_keys()
+        await server.keys.read_again()
     except OpenSlotError as error:  # no descriptor left, for example: the keys known hold, the next second tries again
         log.warning("keys cannot be read", code=error.code, detail=error.detail)
 
@@ -83,5 +83,5 @@ async def _audit(server: Server) -> None:
     """Examine what worlds revealed, one case after the other, until the store fails (which the sweeper says)."""
     with suppress(OpenSlotError):
         while True:
-            if not await server.audit():
+            if not await server.audits.examine_next():
                 await asyncio.sleep(AUDIT_S)

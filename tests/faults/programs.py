@@ -196,8 +196,8 @@ async def _prepare(database: Path) -> str:
     )
     with closing(SqliteStore(database)) as store:
         server = Server(settings, store, now_ms, secrets.token_bytes)
-        await server.register_creative(operator, known)
-        campaign = await server.create_campaign(operator, CampaignDraft(name="Spring", advertiser="aurora"))
+        await server.creatives.register(operator, known)
+        campaign = await server.orders.create_campaign(operator, CampaignDraft(name="Spring", advertiser="aurora"))
         draft = LineItemDraft(
             campaign=campaign.id,
             name="Posters",
@@ -207,5 +207,5 @@ async def _prepare(database: Path) -> str:
             from_ms=0,
             to_ms=now_ms() + 10**9,
         )
-        await server.create_line_item(operator, draft)
-        return await server.add_key(operator, "world", "plaza")
+        await server.orders.create_line_item(operator, draft)
+        return await server.keys.add(operator, "world", "plaza")

@@ -121,8 +121,8 @@ class Live:
         creative = Creative(
             sha256=CREATIVE, media_type="model/gltf-binary", size_bytes=10, advertiser="aurora", label="Ad · Aurora"
         )
-        await self.server.register_creative(OPERATOR, creative)
-        campaign = await self.server.create_campaign(OPERATOR, CampaignDraft(name="Spring", advertiser="aurora"))
+        await self.server.creatives.register(OPERATOR, creative)
+        campaign = await self.server.orders.create_campaign(OPERATOR, CampaignDraft(name="Spring", advertiser="aurora"))
         draft = LineItemDraft(
             campaign=campaign.id,
             name="Posters",
@@ -132,7 +132,7 @@ class Live:
             from_ms=0,
             to_ms=now_ms() + 10**9,
         )
-        return (await self.server.create_line_item(OPERATOR, draft)).id
+        return (await self.server.orders.create_line_item(OPERATOR, draft)).id
 
 
 @asynccontextmanager
@@ -142,7 +142,7 @@ async def live(folder: Path, store: Store | None = None, **settings: Any) -> Asy
     with closing(bind("127.0.0.1", 0)) as listener, closing(store or SqliteStore(known.database)) as kept:
         started = asyncio.Event()
         server = Server(known, kept, now_ms, secrets.token_bytes)
-        key = await server.add_key(OPERATOR, "world", "plaza")
+        key = await server.keys.add(OPERATOR, "world", "plaza")
         process = Process(server, started.set)
         running = asyncio.create_task(process.serve(sockets=[listener]))
         address = "http://{}:{}".format(*listener.getsockname())

@@ -102,7 +102,7 @@ async def application(folder: Path, **changes: Any) -> tuple[Starlette, dict[str
     settings = Settings(database=folder / "test.sqlite3", operator_key=OPERATOR_KEY, **known | changes)
     server = Server(settings, SqliteStore(settings.database), lambda: NOW_MS, counting_entropy())
     operator = Principal("operator", "operator")
-    keys = {name: await server.add_key(operator, role, name) for name, role in ACCOUNTS.items()}
+    keys = {name: await server.keys.add(operator, role, name) for name, role in ACCOUNTS.items()}
     app = build(server)
     app.state.intake = Intake(InProcess(), app.state.library)
     return app, keys | {"operator": OPERATOR_KEY}

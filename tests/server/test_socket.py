@@ -93,7 +93,7 @@ async def test_a_world_registers_asks_reports_and_is_paid(served: Live, codec: C
         assert removed == SlotsAck()
         await world.say(Bye())
         assert await world.close_code() == 1000
-    report = await served.server.report(OPERATOR, "slot")
+    report = await served.server.reports.report(OPERATOR, "slot")
     assert (report.totals.viewable, report.totals.spend_micros) == (2, 4_000)
 
 
@@ -135,7 +135,7 @@ async def test_a_world_that_comes_back_hears_what_was_revoked_meanwhile(tmp_path
         async with served.world() as world:
             await world.with_slot()
             assert (await world.ask(PlacementsGet(slots=("north",)))).placements
-        await served.server.revoke_creative(OPERATOR, CREATIVE, "withdrawn")
+        await served.server.creatives.revoke(OPERATOR, CREATIVE, "withdrawn")
         async with served.world() as again:
             await again.ready()
             assert await again.hear() == PlacementsRevoked(creative=CREATIVE)
@@ -239,7 +239,7 @@ async def test_a_world_goes_on_with_its_session_and_no_other_world_may(served: L
         first = await world.ready()
     async with served.world() as world:
         again = await world.ready(resume=first.session)
-    arcade = await served.server.add_key(OPERATOR, "world", "arcade")
+    arcade = await served.server.keys.add(OPERATOR, "world", "arcade")
     async with served.world(key=arcade, name="arcade") as world:
         other = await world.ready(resume=first.session)
     assert (first.resumed, again.resumed, again.session) == (False, True, first.session)
@@ -251,7 +251,7 @@ async def test_a_revoked_creative_leaves_every_screen_and_never_serves_again(ser
     async with served.world() as plaza, served.world(JSON) as also_plaza, served.world() as stranger:
         await plaza.with_slot()
         await also_plaza.ready()
-        await served.server.revoke_creative(OPERATOR, CREATIVE, "withdrawn")
+        await served.server.creatives.revoke(OPERATOR, CREATIVE, "withdrawn")
         told = PlacementsRevoked(creative=CREATIVE, reason="withdrawn")
         assert (await plaza.hear(), await also_plaza.hear()) == (told, told)
         assert (await plaza.ask(PlacementsGet(slots=("north",)))).none[0].reason == "no_demand"
@@ -259,7 +259,7 @@ async def test_a_revoked_creative_leaves_every_screen_and_never_serves_again(ser
 
 
 async def test_a_key_that_another_process_revokes_ends_its_connections(served: Live) -> None:
-    operators = await served.server.add_key(OPERATOR, "operator", "second")
+    operators = await served.server.keys.add(OPERATOR, "operator", "second")
     async with served.world() as world, served.world(key=operators) as other:
         await world.ready()
         await other.ready()
@@ -339,7 +339,7 @@ async def test_a_batch_that_could_not_be_made_durable_is_not_acknowledged(tmp_pa
             served.server.require_sound()
     async with live(tmp_path) as served, served.world(key=world.key) as world:
         await world.ready()
-        assert (await served.server.report(OPERATOR, "slot")).totals.viewable == 0
+        assert (await served.server.reports.report(OPERATOR, "slot")).totals.viewable == 0
         ack = await world.ask(viewable(ticket, now_ms()))
         assert (ack.accepted, ack.repeated) == (1, False)
 

@@ -137,10 +137,10 @@ async def _order(server: Server) -> None:
     creative = Creative(
         sha256="ab" * 32, media_type="model/gltf-binary", size_bytes=1000, advertiser="bench", label="Ad · bench"
     )
-    await server.register_creative(OPERATOR, creative)
-    campaign = await server.create_campaign(OPERATOR, CampaignDraft(name="bench", advertiser="bench"))
+    await server.creatives.register(OPERATOR, creative)
+    campaign = await server.orders.create_campaign(OPERATOR, CampaignDraft(name="bench", advertiser="bench"))
     draft = LineItemDraft(
         campaign=campaign.id, name="bench", creatives=(creative.sha256,), cpm=Money(micros=5_000_000),
         budget=Money(micros=10**13), from_ms=now_ms(), to_ms=now_ms() + 24 * HOUR_MS,
     )  # fmt: skip
-    await server.create_line_item(OPERATOR, draft)
+    await server.orders.create_line_item(OPERATOR, draft)

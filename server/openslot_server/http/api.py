@@ -67,7 +67,7 @@ async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
     with call.intake.place(advertiser):
         data = await read_body(call.request, MODEL_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
         approved = await call.intake.take(data, said.tier)
-    creative = await call.server.register_creative(call.principal, _creative(approved, said, advertiser))
+    creative = await call.server.creatives.register(call.principal, _creative(approved, said, advertiser))
     return UploadAnswer(
         creative=creative,
         url=creative.ref().url,
@@ -79,70 +79,70 @@ async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
 
 async def list_creatives(call: Call[Page, Empty]) -> CreativePage:
     """List the account's creatives, revoked ones too."""
-    items, after = page_of(call.server.creatives(call.principal), lambda creative: creative.sha256, call.query)
+    items, after = page_of(call.server.creatives.all(call.principal), lambda creative: creative.sha256, call.query)
     return CreativePage(items=items, next=after)
 
 
 async def show_creative(call: Call[Empty, Empty]) -> Creative:
     """Show one creative."""
-    creative = call.server.creative(call.path["sha256"])
+    creative = call.server.creatives.get(call.path["sha256"])
     call.principal.require_account("advertiser", creative.advertiser)
     return creative
 
 
 async def revoke_creative(call: Call[RevokeQuery, Empty]) -> Creative:
     """Withdraw a creative for good: it is taken off every connected world's screens and no longer served."""
-    return await call.server.revoke_creative(call.principal, call.path["sha256"], call.query.reason)
+    return await call.server.creatives.revoke(call.principal, call.path["sha256"], call.query.reason)
 
 
 async def create_campaign(call: Call[Empty, CampaignDraft]) -> Campaign:
     """Create a campaign, which groups line items that run and pause together."""
-    return await call.server.create_campaign(call.principal, call.body, call.once)
+    return await call.server.orders.create_campaign(call.principal, call.body, call.once)
 
 
 async def list_campaigns(call: Call[Page, Empty]) -> CampaignPage:
     """List the account's campaigns."""
-    items, after = page_of(call.server.campaigns(call.principal), lambda campaign: campaign.id, call.query)
+    items, after = page_of(call.server.orders.campaigns(call.principal), lambda campaign: campaign.id, call.query)
     return CampaignPage(items=items, next=after)
 
 
 async def set_campaign_status(call: Call[Empty, StatusChange]) -> Campaign:
     """Pause, activate or complete a campaign."""
-    return await call.server.set_campaign_status(call.principal, call.path["id"], call.body.status)
+    return await call.server.orders.set_campaign_status(call.principal, call.path["id"], call.body.status)
 
 
 async def create_line_item(call: Call[Empty, LineItemDraft]) -> LineItem:
     """Create a line item: creatives, a price, a budget and a flight. Its budget is booked in the ledger."""
-    return await call.server.create_line_item(call.principal, call.body, call.once)
+    return await call.server.orders.create_line_item(call.principal, call.body, call.once)
 
 
 async def list_line_items(call: Call[Page, Empty]) -> LineItemPage:
     """List the account's line items."""
-    items, after = page_of(call.server.line_items(call.principal), lambda item: item.id, call.query)
+    items, after = page_of(call.server.orders.line_items(call.principal), lambda item: item.id, call.query)
     return LineItemPage(items=items, next=after)
 
 
 async def set_line_item_status(call: Call[Empty, StatusChange]) -> LineItem:
     """Pause, activate or complete a line item."""
-    return await call.server.set_line_item_status(call.principal, call.path["id"], call.body.status)
+    return await call.server.orders.set_line_item_status(call.principal, call.path["id"], call.body.status)
 
 
 async def show_delivery(call: Call[DeliveryQuery, Empty]) -> Delivery:
     """Say why a line item does or does not deliver: what took how many of the last day's requests."""
-    return await call.server.delivery(call.principal, call.path["id"], call.query.world, call.query.slot)
+    return await call.server.orders.delivery(call.principal, call.path["id"], call.query.world, call.query.slot)
 
 
 async def list_worlds(call: Call[Page, Empty]) -> AccountPage:
     """List the worlds that have a key or have registered slots; a world sees itself."""
-    worlds = {*call.server.worlds(call.principal)}
+    worlds = {*call.server.reports.worlds(call.principal)}
     if call.principal.role == "operator":
-        worlds |= {key.account for key in call.server.keys(call.principal) if key.role == "world"}
+        worlds |= {key.account for key in call.server.keys.all(call.principal) if key.role == "world"}
     return _accounts(worlds, call.query)
 
 
 async def list_advertisers(call: Call[Page, Empty]) -> AccountPage:
     """List the advertisers that have a key."""
-    keys = call.server.keys(call.principal)
+    keys = call.server.keys.all(call.principal)
     return _accounts({key.account for key in keys if key.role == "advertiser"}, call.query)
 
 
@@ -163,31 +163,31 @@ async def create_key(call: Call[Empty, KeyDraft]) -> KeyAnswer:
 
 async def list_keys(call: Call[Page, Empty]) -> KeyPage:
     """List all keys: whose they are, never what they are."""
-    items, after = page_of(map(_key_record, call.server.keys(call.principal)), lambda key: key.name, call.query)
+    items, after = page_of(map(_key_record, call.server.keys.all(call.principal)), lambda key: key.name, call.query)
     return KeyPage(items=items, next=after)
 
 
 async def revoke_key(call: Call[Empty, Empty]) -> KeyRecord:
     """Revoke a key for good; its connections are closed."""
-    return _key_record(await call.server.revoke_key(call.principal, call.path["name"]))
+    return _key_record(await call.server.keys.revoke(call.principal, call.path["name"]))
 
 
 async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
     """List a world's slots as registered over the socket."""
     world = _account(call.principal, "world", call.query.world)
-    items, after = page_of(call.server.slots(call.principal, world), lambda slot: slot.id, call.query)
+    items, after = page_of(call.server.reports.slots(call.principal, world), lambda slot: slot.id, call.query)
     return SlotPage(items=items, next=after)
 
 
 async def list_audits(call: Call[Empty, Empty]) -> Standings:
     """Return by world how far its claims held when their evidence was examined."""
-    return await call.server.standings(call.principal)
+    return await call.server.reports.standings(call.principal)
 
 
 async def make_report(call: Call[ReportQuery, Empty]) -> Report | Response:
     """Recount the ledger and the stored events: an account's own figures, an operator's all of them."""
     by = call.query.by or ("line_item" if call.principal.role == "advertiser" else "slot")
-    report = await call.server.report(call.principal, by)
+    report = await call.server.reports.report(call.principal, by)
     return _csv(report) if call.query.format == "csv" else report
 
 
@@ -263,7 +263,7 @@ def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creativ
 
 
 async def _new_key(call: Call[Any, Any], role: Role, account: str) -> KeyAnswer:
-    key = await call.server.add_key(call.principal, role, account)
+    key = await call.server.keys.add(call.principal, role, account)
     return KeyAnswer(role=role, account=account, key=key)
 
 

@@ -74,7 +74,7 @@ class Operation:
         """Return what the handler answers; raises `OpenSlotError` for whatever does not hold before it."""
         server: Server = request.app.state.server
         key = bearer_key(request)
-        principal = await server.authenticate(key)
+        principal = await server.keys.authenticate(key)
         if wait_ms := request.app.state.key_pace.take(digest(key), server.clock()):
             raise OpenSlotError(Code.RATE_LIMITED, "too many requests with this key", retry_after_ms=wait_ms)
         principal.require(*(self.roles or ("operator",)))

@@ -150,7 +150,7 @@ class Connection:
         if hello.role != "world":
             raise OpenSlotError(Code.ROLE_FORBIDDEN, "only worlds are served here", where="role")
         self.key = digest(hello.key)
-        principal = await self._server.authenticate(hello.key)
+        principal = await self._server.keys.authenticate(hello.key)
         principal.require_account("world", hello.world)
         seat, resumed = await self._server.take_seat(hello.world, hello.resume)
         now_ms = self._server.clock()
@@ -158,7 +158,7 @@ class Connection:
             version="1", session=seat.session, resumed=resumed, server_time_ms=now_ms, limits=self._limits
         )
         self._send(welcome, received.id)
-        for revoked in self._server.revocations():  # it may show what was withdrawn while it was away
+        for revoked in self._server.creatives.revocations():  # it may show what was withdrawn while it was away
             self._send(revoked)
         return seat
 

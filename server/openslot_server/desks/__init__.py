@@ -1,0 +1,1 @@
+"""What people and programs may ask of the server over HTTP: one desk for each kind of thing, roles checked."""
