@@ -5,8 +5,10 @@ Each method judges, changes the state in memory, and returns once the change is 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Protocol
 
 from openslot_server.config import Settings

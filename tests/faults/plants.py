@@ -12,6 +12,7 @@ from typing import Any
 
 from openslot_sdk.outbox import Outbox
 from openslot_sdk.spool import Spool
+from openslot_server.core import Core
 from openslot_server.demand.budgets import Budgets
 from openslot_server.impressions.figures import rules
 from openslot_server.impressions.intake import Intake
@@ -20,7 +21,6 @@ from openslot_server.impressions.ledger import Released, Settled
 from openslot_server.impressions.traffic import TrafficRules
 from openslot_server.impressions.verdicts import Verdict, Verdicts
 from openslot_server.sessions import Seat
-from openslot_server.state import Server
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import Event, EventKind
 from openslot_spec.messages import ExposuresPut, Message
@@ -99,8 +99,8 @@ def _forget_expiry(*asked: Any) -> Iterator[tuple[Verdict, Any]]:
     return (rule for rule in rules(*asked) if rule[0] is not Verdict.TICKET_EXPIRED)
 
 
-def _answer_at_once(server: Server, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
-    reply, _ = _answer(server, seat, message)
+def _answer_at_once(core: Core, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
+    reply, _ = _answer(core, seat, message)
     done: Future[None] = Future()
     done.set_result(None)
     return reply, done
@@ -123,7 +123,7 @@ def _release_all_but_one(budgets: Budgets, now_ms: int) -> Iterator[Released]:
             yield lot
 
 
-_answer, _settle = Server.answer, Budgets.settle
+_answer, _settle = Core.answer, Budgets.settle
 
 PLANTS: dict[str, dict[str, object]] = {
     "a view counts twice": {"openslot_server.impressions.invalid._insert": _count_again},
@@ -131,7 +131,7 @@ PLANTS: dict[str, dict[str, object]] = {
     "a restart forgets what was counted": {"openslot_server.rooms.Intake": FreshIntake},
     "the order of events matters": {"openslot_server.impressions.judge.Seen": OrderlySeen},
     "an expired ticket is billed": {"openslot_server.impressions.figures.rules": _forget_expiry},
-    "an answer leaves before its rows are durable": {"openslot_server.state.Server.answer": _answer_at_once},
+    "an answer leaves before its rows are durable": {"openslot_server.core.Core.answer": _answer_at_once},
     "an impression is settled twice": {"openslot_server.demand.budgets.Budgets.settle": _settle_twice},
     "a reservation leaks": {"openslot_server.demand.budgets.Budgets.release_due": _release_all_but_one},
     "a spool's tail is lost": {"openslot_sdk.world.Spool": UnsyncedSpool},

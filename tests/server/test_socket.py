@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from openslot_server import state
+from openslot_server.desks import keys
 from openslot_server.http import protocols
 from openslot_server.http.socket import CLOSE_CODES
 from openslot_server.keys import digest, new_key
@@ -147,7 +147,7 @@ async def test_a_world_that_comes_back_hears_what_was_revoked_meanwhile(tmp_path
 async def test_a_key_that_another_process_adds_is_known(
     served: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "KEYS_READ_AGAIN_MS", 0)
+    monkeypatch.setattr(keys, "KEYS_READ_AGAIN_MS", 0)
     token = "ok_world_" + "n" * 32
     other = SqliteStore(tmp_path / "live.sqlite3")
     other.commit([new_key(token, "world", "arcade", now_ms())]).result(5)
