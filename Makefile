@@ -58,6 +58,7 @@ test: linux check tests/tools/node_modules/ready browser
 
 schema: .venv/ready
 	@$(BIN)/python -m openslot_spec.generate spec
+	@$(BIN)/python -m openslot_server.creatives.codes spec
 
 screenshots: .venv/ready browser
 	@$(BIN)/python -m openslot_demo.screenshots assets/screenshots

@@ -117,6 +117,11 @@ class Rule(StrEnum):
     BUDGET_EMPTY = "budget.empty"
     BUDGET_ANIMATION_ESCAPES = "budget.animation_escapes"
     UNITS_CENTIMETRES = "units.centimetres"
+    # the slot it is for
+    TERMS_MEDIA = "terms.media"
+    TERMS_TIER = "terms.tier"
+    TERMS_ANIMATION = "terms.animation"
+    TERMS_FIT = "terms.fit"
 
 
 SENTENCES: dict[Rule, str] = {
@@ -207,6 +212,10 @@ SENTENCES: dict[Rule, str] = {
     Rule.BUDGET_EMPTY: "The default scene draws no triangle; there is nothing to show.",
     Rule.BUDGET_ANIMATION_ESCAPES: "An animation leaves the content's own place by far; keep it near its rest pose.",
     Rule.UNITS_CENTIMETRES: "The content looks authored in centimetres; it is fitted by size, but apply its scale.",
+    Rule.TERMS_MEDIA: "The slot does not take this kind of file; convert it or choose another slot.",
+    Rule.TERMS_TIER: "The file needs a larger tier than the slot takes; simplify it or choose another slot.",
+    Rule.TERMS_ANIMATION: "The slot takes nothing that moves; remove the animations or choose another slot.",
+    Rule.TERMS_FIT: "The content does not fit into the slot by the slot's own rule; change its size or choose another.",
 }
 
 REPAIRED = frozenset(
@@ -222,7 +231,12 @@ REPAIRED = frozenset(
 WARNED = frozenset(
     {Rule.SHAPE_UNKNOWN, Rule.BUDGET_TRIANGLES_ADVISED, Rule.BUDGET_DRAWS_ADVISED, Rule.UNITS_CENTIMETRES}
 )
-NOT_READ = frozenset(list(Rule)[: list(Rule).index(Rule.SHAPE_COUNT)])
+NOT_READ = frozenset(list(Rule)[: list(Rule).index(Rule.SHAPE_COUNT)]) - {
+    Rule.FILE_SIZE,
+    Rule.JSON_SIZE,
+    Rule.JSON_DEPTH,
+}
+"""What is not glTF 2.0 at all; a file that is only too large is refused as any other."""
 
 
 @dataclass(frozen=True, slots=True)

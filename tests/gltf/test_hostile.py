@@ -37,7 +37,8 @@ def test_the_shared_hostile_files_are_refused_or_mended(name: str, data: bytes, 
 
 def test_every_rule_that_refuses_is_shown_by_a_hostile_file() -> None:
     shown = {hostile.rule for hostile in HOSTILE.values()}
-    assert set(Rule) - REPAIRED - WARNED - shown == set()
+    of_slots = {rule for rule in Rule if rule.startswith("terms.")}  # those are no reader's
+    assert set(Rule) - REPAIRED - WARNED - shown == of_slots
 
 
 def test_a_refusal_says_what_is_wrong_where_and_what_to_do() -> None:

@@ -21,6 +21,7 @@ from openslot_server.creatives.verdict import Tier, Verdict
 from openslot_server.keys import Principal, Role
 from openslot_server.state import Server
 from openslot_server.storage.sqlite import SqliteStore
+from openslot_spec.slots import SlotTerms
 from tests.server.glbs import board
 
 NOW_MS = 1_790_000_000_000
@@ -37,8 +38,9 @@ MODEL = {"Content-Type": "model/gltf-binary"}
 class InProcess(Sandbox):
     """The gate without its process: for tests that are about something else."""
 
-    async def check(self, data: bytes, tier: Tier) -> Verdict:
-        return Verdict.model_validate_json(examine(data, tier))
+    async def check(self, data: bytes, tier: Tier, slot: SlotTerms | None = None) -> Verdict:
+        terms = "" if slot is None else slot.model_dump_json()
+        return Verdict.model_validate_json(examine(data, tier + terms))
 
 
 @dataclass(frozen=True)

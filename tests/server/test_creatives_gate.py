@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from openslot_server.creatives import codes
 from openslot_server.creatives.gate import examine
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Stats, Verdict
@@ -125,3 +126,7 @@ def test_a_file_for_a_larger_tier_is_refused_in_a_smaller_one() -> None:
     assert said["M"] == said["L"]
     assert said["L"].stats is not None
     assert said["L"].stats.tier == "M"
+
+
+def test_the_table_of_codes_is_what_the_rules_say() -> None:
+    assert (Path(__file__).resolve().parents[2] / "spec" / codes.NAME).read_text("utf-8") == codes.table()

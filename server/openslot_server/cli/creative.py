@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import asyncio
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from openslot_gltf import Verdict
-from openslot_gltf import check as gate
-from openslot_server.cli.files import print_json, read
+from openslot_gltf.rules import NOT_READ
+from openslot_server.cli.files import print_json, read, read_json
+from openslot_server.creatives.khronos import second_opinion
+from openslot_server.creatives.sandbox import Sandbox
+from openslot_server.creatives.verdict import Finding, Tier, Verdict
 from openslot_spec.errors import Code
+from openslot_spec.slots import Slot, SlotTerms
 
 __all__ = ["app"]
 
@@ -26,21 +29,58 @@ def creative() -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="The creative: .glb or self-contained .gltf.")],
-    tier: Annotated[Literal["S", "M", "L"], typer.Option(help="The budget it must keep.")] = "M",
+    file: Annotated[Path, typer.Argument(help="The creative.")],
+    tier: Annotated[
+        Literal["S", "M", "L"] | None, typer.Option(help="The budget it must keep; the slot's, else M.")
+    ] = None,
+    slot: Annotated[Path | None, typer.Option(help="A slot's record or terms in JSON: its own rules hold too.")] = None,
     *,
+    khronos: Annotated[bool, typer.Option(help="Ask the Khronos validator too, where Node has it.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say whether the gate accepts a creative (exit 0) or what is wrong with it (exit 1; 2 if it is no glTF)."""
-    verdict = gate(read(file), tier)
+    """Say whether a creative is accepted (exit 0), or what is wrong with it (exit 1; 2 if it cannot be read).
+
+    It is examined in a process of its own, as a server does, and none of it is shown or kept.
+    """
+    data, terms = read(file), None if slot is None else _terms(read_json(slot))
+    held: Tier = tier or (terms.accepts.tier if terms else "M")
+    verdict = asyncio.run(_judged(data, held, terms))
+    served = verdict.repaired or data
+    opinion = second_opinion(served) if khronos and verdict.accepted and served.startswith(b"glTF") else None
+    verdict = _heard(verdict, opinion or ())
     if as_json:
-        findings = [{**asdict(finding), "code": finding.code.value} for finding in verdict.findings]
-        print_json({"file": str(file), "tier": tier, "accepted": verdict.accepted, "findings": findings})
+        print_json(_plain(file, held, verdict) | {"khronos": opinion is not None})
     else:
-        _show(file, tier, verdict)
-    refusal = verdict.refusal()
-    if refusal is not None:
-        raise typer.Exit(2 if refusal.error().code is Code.GLTF_NOT_READ else 1)
+        _show(file, held, verdict)
+    if not verdict.accepted:
+        raise typer.Exit(2 if verdict.first_error().code in NOT_READ else 1)
+
+
+async def _judged(data: bytes, tier: Tier, slot: SlotTerms | None) -> Verdict:
+    sandbox = Sandbox()
+    try:
+        return await sandbox.check(data, tier, slot)
+    finally:
+        await sandbox.close()
+
+
+def _terms(record: Any) -> SlotTerms:
+    """Return a slot's terms, with or without its pose; raises FILE_INVALID."""
+    kind = Slot if isinstance(record, dict) and "pose" in record else SlotTerms
+    return kind.parse(record, Code.FILE_INVALID)
+
+
+def _heard(verdict: Verdict, opinion: tuple[Finding, ...]) -> Verdict:
+    """Return the verdict with the second opinion under it; an error there refuses the file, too."""
+    wrong = any(finding.severity == "error" for finding in opinion)
+    findings = (*verdict.findings, *opinion)
+    return verdict.model_copy(update={"accepted": verdict.accepted and not wrong, "findings": findings})
+
+
+def _plain(file: Path, tier: str, verdict: Verdict) -> dict[str, Any]:
+    listed = [finding.plain() for finding in verdict.findings]
+    said = {"file": str(file), "tier": tier, "accepted": verdict.accepted, "findings": listed}
+    return said | verdict.model_dump(mode="json", include={"stats", "placed"}, exclude_none=True)
 
 
 def _show(file: Path, tier: str, verdict: Verdict) -> None:
@@ -52,4 +92,7 @@ def _show(file: Path, tier: str, verdict: Verdict) -> None:
     for finding in verdict.findings:
         colour = COLOURS[finding.severity]
         console.print(f"  [{colour}]{finding.severity}[/{colour}] {finding.code} at {finding.pointer or '/'}")
-        console.print(f"    {finding.message}")
+        console.print(f"    {finding.message}", markup=False)
+    if verdict.placed is not None:
+        size = " × ".join(f"{side:.3g}" for side in verdict.placed.size)
+        console.print(f"  it stands {size} m in the slot")

@@ -12,17 +12,25 @@ from openslot_gltf import check, write_glb
 from openslot_gltf.budget import Stats as GltfStats
 from openslot_gltf.document import Document
 from openslot_gltf.strip import stripped
+from openslot_server.creatives.terms import held_to_slot
 from openslot_server.creatives.verdict import MAX_TEXT, Finding, Stats, Tier, Verdict
+from openslot_spec.slots import SlotTerms
 
 __all__ = ["examine"]
 
 
-def examine(data: bytes, tier: str) -> bytes:
-    """Return the JSON of the `Verdict` on `data`: that of the smallest tier that takes it, or else that of `tier`."""
+def examine(data: bytes, asked: str) -> bytes:
+    """Return the JSON of the `Verdict` on `data`: that of the smallest tier that takes it, or else that of its own.
+
+    `asked` is the tier, with the terms of a slot in JSON behind it if the creative is for one.
+    """
+    tier, terms = asked[:1], asked[1:]
     smaller = takewhile(lambda name: name != tier, get_args(Tier))
     verdicts = (_verdict(data, name) for name in smaller)
-    taken = next((verdict for verdict in verdicts if verdict.accepted), None)
-    return (taken or _verdict(data, tier)).model_dump_json().encode()
+    verdict = next((verdict for verdict in verdicts if verdict.accepted), None) or _verdict(data, tier)
+    if terms and verdict.accepted:
+        verdict = held_to_slot(verdict, verdict.repaired or data, SlotTerms.model_validate_json(terms))
+    return verdict.model_dump_json().encode()
 
 
 def _verdict(data: bytes, tier: str) -> Verdict:

@@ -22,6 +22,7 @@ from openslot_gltf import TIERS
 from openslot_server.creatives import zygote
 from openslot_server.creatives.verdict import SandboxFault, Tier, Verdict
 from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.slots import SlotTerms
 
 __all__ = ["GATE", "Sandbox", "SandboxLimits"]
 
@@ -61,8 +62,10 @@ class Sandbox:
         self._present = 0
         self._zygote: _Zygote | None = None
 
-    async def check(self, data: bytes, tier: Tier) -> Verdict:
+    async def check(self, data: bytes, tier: Tier, slot: SlotTerms | None = None) -> Verdict:
         """Return what the gate says of `data`; a file that cannot be contained in the limits is a refused one.
+
+        With a slot, its own rules hold too: the media and the movement it takes, its fit and its room.
 
         Raises:
             OpenSlotError: `RATE_LIMITED` when too many files wait already.
@@ -72,7 +75,7 @@ class Sandbox:
         self._present += 1
         try:
             async with self._free:
-                return await self._judge(data, tier)
+                return await self._judge(_question(data, tier, slot))
         finally:
             self._present -= 1
 
@@ -82,7 +85,7 @@ class Sandbox:
             self._zygote.stop()
             self._zygote = None
 
-    async def _judge(self, data: bytes, tier: Tier) -> Verdict:
+    async def _judge(self, question: bytes) -> Verdict:
         running = await self._running()
         ours, theirs = socket.socketpair()
         with ours:
@@ -90,7 +93,7 @@ class Sandbox:
                 job = running.start(theirs)
             try:
                 async with asyncio.timeout(self.limits.wall_s):
-                    answer = await _ask(ours, tier.encode() + data, self.limits.result_bytes)
+                    answer = await _ask(ours, question, self.limits.result_bytes)
             except TimeoutError:
                 return Verdict.contained(SandboxFault.TIME, f"more than {self.limits.wall_s:g} s")
             finally:
@@ -165,6 +168,11 @@ def _spawn(control: socket.socket, gate: str, limits: SandboxLimits) -> subproce
         env=environment | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         start_new_session=True,  # Ctrl-C is the server's to handle, and one signal ends them all
     )
+
+
+def _question(data: bytes, tier: Tier, slot: SlotTerms | None) -> bytes:
+    terms = "" if slot is None else slot.model_dump_json()
+    return f"{tier}{terms}\n".encode() + data
 
 
 async def _ask(job: socket.socket, question: bytes, limit_bytes: int) -> bytes:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from openslot_spec.records import Record, Vec3
 
-__all__ = ["MAX_FINDINGS", "MAX_TEXT", "Finding", "SandboxFault", "Stats", "Tier", "Verdict"]
+__all__ = ["MAX_FINDINGS", "MAX_TEXT", "Finding", "Placed", "SandboxFault", "Stats", "Tier", "Verdict"]
 
 MAX_FINDINGS = 101
 """The gate stops at 100 and adds the first error if none was among them."""
@@ -57,6 +57,17 @@ class Stats(Record):
     """Width, height and depth of its box at rest, metres."""
 
 
+class Placed(Record):
+    """How a creative stands in the slot it was checked for."""
+
+    scale: Vec3
+    """Along its own x, y and z."""
+    size: Vec3
+    """Width, height and depth of all it reaches in the slot, clips included, metres."""
+    covers: Annotated[tuple[float, float], Field(strict=False)]
+    """The parts of the slot's width and height that it takes; above 1 it overhangs."""
+
+
 class Verdict(Record):
     """Whether a file may be shown: with its figures if it may, with an error among the findings if not."""
 
@@ -65,6 +76,8 @@ class Verdict(Record):
     accepted: bool
     findings: Annotated[tuple[Finding, ...], Field(strict=False, max_length=MAX_FINDINGS)] = ()
     stats: Stats | None = None
+    placed: Placed | None = None
+    """Only of an accepted file that was checked for a slot."""
     repaired: bytes = b""
     """The GLB to serve in place of the file; empty where the file is sound as it came."""
 

@@ -1,7 +1,7 @@
 """The warm process that forks one worker for each untrusted file.
 
     server ── control socket ──▶ zygote: START n (with one end of a job socket) · END n
-    server ── job socket n ────▶ worker n: tier and bytes, until half-closed; back comes a kind and the gate's bytes
+    server ── job socket n ────▶ worker n: order, newline, file, half-close; back come a kind and the gate's bytes
 
 It imports the gate once, so that a worker is ready within a millisecond. A worker ends by `os._exit` alone: it never
 returns into this module's loop. The zygote alone signals its workers, and only while they are unreaped, so that a
@@ -31,7 +31,7 @@ from typing import Final
 __all__ = ["CRASHED", "END", "JUDGED", "ORDER", "OUT_OF_MEMORY", "READY", "START", "Gate", "main"]
 
 Gate = Callable[[bytes, str], bytes]
-"""From a file and its tier to the verdict's JSON."""
+"""From a file and what is asked of it (a tier, and a slot's terms in JSON if it is for one) to the verdict's JSON."""
 
 ORDER: Final = struct.Struct("<cI")
 START: Final = b"S"
@@ -101,15 +101,15 @@ def _end(process: int) -> None:
 def _work(descriptor: int, gate: Gate, limits: dict[int, int]) -> None:
     try:
         job = _confine(descriptor, limits)
-        tier, data = _receive(job)
-        job.sendall(_answer(gate, data, tier))
+        asked, data = _receive(job)
+        job.sendall(_answer(gate, data, asked))
     finally:
         os._exit(0)
 
 
-def _answer(gate: Gate, data: bytes, tier: str) -> bytes:
+def _answer(gate: Gate, data: bytes, asked: str) -> bytes:
     try:
-        return JUDGED + gate(data, tier)
+        return JUDGED + gate(data, asked)
     except MemoryError:
         return OUT_OF_MEMORY
     except BaseException as error:  # whatever a hostile file raises, the answer says so
@@ -151,7 +151,8 @@ def _receive(job: socket.socket) -> tuple[str, bytes]:
     data = bytearray()
     while chunk := job.recv(CHUNK_BYTES):
         data += chunk
-    return chr(data[0]), bytes(memoryview(data)[1:])
+    end = data.index(b"\n")
+    return data[:end].decode(), bytes(memoryview(data)[end + 1 :])
 
 
 if __name__ == "__main__":
