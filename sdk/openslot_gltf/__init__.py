@@ -4,6 +4,7 @@ from openslot_gltf.document import Document
 from openslot_gltf.embed import embed
 from openslot_gltf.geometry import SceneGeometry, scene_geometry, triangles_around
 from openslot_gltf.limits import SCENE, TIERS, Limits
+from openslot_gltf.panels import panel
 from openslot_gltf.parts import Mode, ScenePart, scene_parts
 from openslot_gltf.read import Verdict, check, read_document
 from openslot_gltf.rules import Finding, Rule
@@ -26,6 +27,7 @@ __all__ = [
     "add_slot",
     "check",
     "embed",
+    "panel",
     "read_document",
     "scene_geometry",
     "scene_parts",

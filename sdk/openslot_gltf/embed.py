@@ -15,17 +15,19 @@ from openslot_spec.errors import Code, OpenSlotError
 __all__ = ["embed"]
 
 
-def embed(scene: Document, slot_id: str, creative: Document, sha256: str = "") -> Document:
+def embed(scene: Document, slot_id: str, creative: Document, sha256: str = "", video: Json | None = None) -> Document:
     """Return the scene with the creative fitted into the slot; nothing else changes its meaning.
 
     The creative hangs under the slot's node in one node of its own, tagged `extras.openslot.creative` with `sha256`
-    (of the creative's file). All its joints hang there too, so skinned meshes, which ignore their own parents, follow.
+    (of the creative's file) and, where one plays on it, `extras.openslot.video`. All its joints hang there too, so
+    skinned meshes, which ignore their own parents, follow.
     Raises SLOT_UNKNOWN, CREATIVE_REFUSED (it does not fit) or GLTF_REFUSED (the slot already holds a creative: embed
     into the scene as it was before).
     """
     target = scene_slots(scene).find(slot_id)
     _forbid_second(scene, target)
-    tag = {"name": f"openslot:{slot_id}", "extras": {"openslot": {"creative": sha256}}}
+    said: Json = {"creative": sha256} if video is None else {"creative": sha256, "video": video}
+    tag = {"name": f"openslot:{slot_id}", "extras": {"openslot": said}}
     return merged(scene, creative, target.node, tag | wrapper_of(scene, target, creative))
 
 

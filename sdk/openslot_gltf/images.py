@@ -8,39 +8,43 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from openslot_gltf.document import Document, Json
 from openslot_gltf.limits import Limits
 from openslot_gltf.rules import Report, Rule
 
-__all__ = ["ImageHeader", "check_images", "image_header"]
+__all__ = ["ImageHeader", "check_images", "has_alpha", "image_header"]
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_END = b"\xff\xd9"
-WEBP = "image/webp"
+WEBP: Final = "image/webp"
+ImageType = Literal["image/png", "image/jpeg", "image/webp"]
+SizeOf = Callable[[bytes], tuple[int, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
     """What an image says of itself."""
 
-    media_type: str
+    media_type: ImageType
     width_px: int
     height_px: int
 
 
 def image_header(data: bytes) -> ImageHeader | None:
     """Return format and size, or None when the header is none of PNG, JPEG and WebP or is damaged."""
-    for media_type, size_of in (("image/png", _png), ("image/jpeg", _jpeg), (WEBP, _webp)):
+    kinds: tuple[tuple[ImageType, SizeOf], ...] = (("image/png", _png), ("image/jpeg", _jpeg), (WEBP, _webp))
+    for media_type, size_of in kinds:
         size = _size(size_of, data)
         if size is not None and min(size) > 0:
             return ImageHeader(media_type, *size)
     return None
 
 
-def _size(size_of: Callable[[bytes], tuple[int, int] | None], data: bytes) -> tuple[int, int] | None:
+def _size(size_of: SizeOf, data: bytes) -> tuple[int, int] | None:
     try:
         return size_of(data)
     except (struct.error, IndexError):
@@ -86,6 +90,17 @@ def _webp(data: bytes) -> tuple[int, int] | None:
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF
     return None
+
+
+def has_alpha(data: bytes) -> bool:
+    """Return whether a PNG or WebP says that parts of it may be seen through."""
+    if data.startswith(PNG_MAGIC):
+        return data[25] in (4, 6) or 0 < data.find(b"tRNS") < data.find(b"IDAT")
+    if data[8:12] != b"WEBP":
+        return False
+    if data[12:16] == b"VP8X":
+        return bool(data[20] & 0x10)
+    return data[12:16] == b"VP8L" and bool(data[24] & 0x10)
 
 
 def check_images(document: Document, limits: Limits, report: Report) -> None:

@@ -90,6 +90,11 @@ class Rule(StrEnum):
     IMAGE_TYPE = "image.type"
     IMAGE_SIDE = "image.side"
     IMAGE_PIXELS = "image.pixels"
+    IMAGE_ANIMATED = "image.animated"
+    IMAGE_DAMAGED = "image.damaged"
+    IMAGE_PROFILE = "image.profile"
+    IMAGE_CONVERTED = "image.converted"
+    IMAGE_STRIPPED = "image.stripped"
     TEXTURE_SOURCE = "texture.source"
     # geometry
     MESH_ATTRIBUTE = "mesh.attribute"
@@ -126,7 +131,7 @@ class Rule(StrEnum):
 
 SENTENCES: dict[Rule, str] = {
     Rule.FILE_SIZE: "The file is larger than its tier allows; simplify the mesh or resize its textures.",
-    Rule.FILE_KIND: "The bytes are neither a GLB nor a JSON object; export as glTF Binary (.glb).",
+    Rule.FILE_KIND: "The bytes are no GLB, glTF, PNG, JPEG, WebP, MP4 or WebM; export as one of them.",
     Rule.GLB_VERSION: "The GLB container is not version 2; export as glTF 2.0.",
     Rule.GLB_LENGTH: "The GLB header's length is not the file's; the file was cut or glued, export it again.",
     Rule.GLB_CHUNK: "A GLB chunk does not fit the file or is not padded to 4 bytes; export it again.",
@@ -187,6 +192,11 @@ SENTENCES: dict[Rule, str] = {
     Rule.IMAGE_TYPE: "The image's bytes are not what its mimeType says, or need an extension; correct it.",
     Rule.IMAGE_SIDE: "A side of the image is longer than allowed; resize it.",
     Rule.IMAGE_PIXELS: "All images together have more pixels than allowed; resize them.",
+    Rule.IMAGE_ANIMATED: "The image moves; send a still one, or a video.",
+    Rule.IMAGE_DAMAGED: "The image does not decode; save it again as PNG.",
+    Rule.IMAGE_PROFILE: "The image's colour profile does not read and was left out; its colours are taken as sRGB.",
+    Rule.IMAGE_CONVERTED: "The image was turned upright and brought to 8-bit sRGB; check its colours.",
+    Rule.IMAGE_STRIPPED: "What stood beside the picture (position, camera, comments, profile) was left out.",
     Rule.TEXTURE_SOURCE: "The texture has no image this reader knows; give it a PNG, JPEG or WebP source.",
     Rule.MESH_ATTRIBUTE: "A vertex attribute has a name or a format glTF 2.0 does not allow; export the file again.",
     Rule.MESH_COUNT: "The attributes of one primitive differ in length; export the file again.",
@@ -226,6 +236,9 @@ REPAIRED = frozenset(
         Rule.EXTENSION_UNUSED,
         Rule.EXTENSION_STRIPPED,
         Rule.CONTENT_STRIPPED,
+        Rule.IMAGE_PROFILE,
+        Rule.IMAGE_CONVERTED,
+        Rule.IMAGE_STRIPPED,
     }
 )
 WARNED = frozenset(
