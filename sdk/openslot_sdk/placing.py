@@ -208,6 +208,10 @@ class Placing:
             if placement.slot not in self.slots or placement.viewer != viewer:
                 self._say(OpenSlotError(Code.UNEXPECTED, "a placement nobody asked for", where=placement.slot))
                 continue
+            if placement.creative.media_type not in self.slots[placement.slot].accepts.media:  # never fetched
+                self._say(OpenSlotError(Code.UNEXPECTED, placement.creative.media_type, where=placement.slot))
+                self._wants.empty(_place(placement), now_ms)
+                continue
             self.filled[placement.slot] += 1
             if placement.creative.sha256 in self._revoked:  # its end overtook the answer; asked again in a while
                 continue

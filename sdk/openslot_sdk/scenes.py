@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from openslot_gltf import Document, Mode
 
 __all__ = ["Scene", "Triangles", "with_ads"]
+
+PANEL_BYTES = 4096
+"""What a panel adds to its image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,22 +95,31 @@ def with_ads(scene: Scene, ads: Sequence[Ad]) -> bytes:
     """Return the scene as GLB with each ad merged into its slot.
 
     Raises:
-        OpenSlotError: `CREATIVE_REFUSED` for an ad that is not a GLB or does not fit.
+        OpenSlotError: `CREATIVE_REFUSED` for an ad that its slot does not take or that does not fit.
     """
-    from openslot_gltf import TIERS, embed, read_document, write_glb
+    from openslot_gltf import embed, write_glb
 
-    tiers = {slot.id: TIERS[slot.accepts.tier] for slot in scene.slots}
+    slots = {slot.id: slot for slot in scene.slots}
     document = scene.document
     if document is None:
         raise OpenSlotError(Code.GLTF_NOT_READ, "these slots came without a scene")
     for ad in ads:
-        if ad.media_type != "model/gltf-binary":
-            raise OpenSlotError(
-                Code.CREATIVE_REFUSED, f"{ad.media_type} is no scene; show it on a panel", where=ad.slot
-            )
-        creative = read_document(ad.path.read_bytes(), tiers[ad.slot])
+        creative = _creative(ad, slots[ad.slot])
         document = embed(document, ad.slot, creative, ad.sha256)
     return write_glb(document)
+
+
+def _creative(ad: Ad, slot: Slot) -> Document:
+    """Return what hangs in the slot: the model, or a panel with the image."""
+    from openslot_gltf import TIERS, panel, read_document, write_glb
+
+    if ad.media_type not in slot.accepts.media:
+        raise OpenSlotError(Code.CREATIVE_REFUSED, f"the slot takes no {ad.media_type}", where=ad.slot)
+    data, limits = ad.path.read_bytes(), TIERS[slot.accepts.tier]
+    if ad.media_type == "model/gltf-binary":
+        return read_document(data, limits)
+    # read as strictly as a model: a panel's image is held against the same limits
+    return read_document(write_glb(panel(data, slot)), replace(limits, file_bytes=limits.file_bytes + PANEL_BYTES))
 
 
 def _bytes(path: str | Path) -> bytes:

@@ -33,7 +33,7 @@ from openslot_spec.messages import (
     Welcome,
 )
 from openslot_spec.session import Session
-from openslot_spec.slots import Slot
+from openslot_spec.slots import MediaType, Slot
 from tests.sdk.scenes import creative
 
 KEY = "world-key-0001"
@@ -80,6 +80,7 @@ class ScriptedServer:
     drop_at: frozenset[int] = frozenset()
     limits: Limits = field(default_factory=Limits)
     placement_ms: int = 600_000
+    media_type: MediaType = "model/gltf-binary"
     url: str = "/assets/creative.glb"
     now_ms: Callable[[], int] = lambda: EPOCH_MS
     away: bool = False
@@ -202,7 +203,7 @@ class ScriptedServer:
             slot=slot,
             creative=CreativeRef(
                 sha256=hashlib.sha256(self.offered).hexdigest(),
-                media_type="model/gltf-binary",
+                media_type=self.media_type,
                 size_bytes=len(self.offered),
                 url=self.url,
                 advertiser="acme",

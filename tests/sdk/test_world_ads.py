@@ -34,6 +34,18 @@ def test_a_creative_that_is_not_what_was_announced_is_never_shown(stage: Stage) 
     simulate(story())
 
 
+def test_what_a_slot_does_not_take_is_never_fetched(stage: Stage) -> None:
+    async def story() -> None:
+        stage.server.media_type = "video/mp4"
+        async with stage.world() as world:
+            await world.load(board_scene("east", accepts={"media": ["model/gltf-binary", "image/png"]}))
+            await look(world, 3)
+            assert (stage.server.fetched, stage.shown, world.ads) == ([], [], ())
+            assert {error.code for error in stage.said} == {Code.UNEXPECTED}
+
+    simulate(story())
+
+
 def test_a_revoked_creative_leaves_every_slot_and_another_ad_is_asked_for(stage: Stage) -> None:
     async def story() -> openslot.World:
         async with stage.world() as world:
