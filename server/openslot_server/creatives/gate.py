@@ -1,4 +1,4 @@
-"""What a sandbox's worker runs: the glTF gate, and the figures the auction needs of a creative that passes it."""
+"""What a sandbox's worker runs: the gate of glTF or of images, and the figures the auction needs of what passes it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import get_args
 
+from openslot_gltf import TIERS, check, write_glb
 from openslot_gltf import Finding as GltfFinding
 from openslot_gltf import Verdict as Checked
-from openslot_gltf import check, write_glb
 from openslot_gltf.budget import Stats as GltfStats
 from openslot_gltf.document import Document
+from openslot_gltf.rules import Report
 from openslot_gltf.strip import stripped
+from openslot_server.creatives.images import is_image, read_picture
 from openslot_server.creatives.terms import held_to_slot
 from openslot_server.creatives.verdict import MAX_TEXT, Finding, Stats, Tier, Verdict
 from openslot_spec.slots import SlotTerms
@@ -34,6 +36,23 @@ def examine(data: bytes, asked: str) -> bytes:
 
 
 def _verdict(data: bytes, tier: str) -> Verdict:
+    return _of_image(data, tier) if is_image(data) else _of_gltf(data, tier)
+
+
+def _of_image(data: bytes, tier: str) -> Verdict:
+    report = Report()
+    picture = read_picture(data, TIERS[tier], report)
+    findings = tuple(_finding(finding) for finding in report.findings)
+    if picture is None:
+        return Verdict(accepted=False, findings=findings)
+    size = (picture.header.width_px / picture.header.height_px, 1.0, 0.0)
+    stats = Stats(tier=_named(tier), triangles=2, draws=1, animated=False, size=size)
+    served = b"" if picture.data == data else picture.data
+    media_type = picture.header.media_type
+    return Verdict(accepted=True, findings=findings, stats=stats, repaired=served, media_type=media_type)
+
+
+def _of_gltf(data: bytes, tier: str) -> Verdict:
     checked = check(data, tier)
     repaired = b"" if _is_sound(data, checked) else _repaired(checked)
     if repaired:
@@ -67,12 +86,16 @@ def _is_sound(data: bytes, checked: Checked) -> bool:
 
 def _stats(counted: GltfStats, tier: str) -> Stats:
     return Stats(
-        tier=next(name for name in get_args(Tier) if name == tier),
+        tier=_named(tier),
         triangles=counted.triangles,
         draws=counted.draws,
         animated=counted.animations > 0,
         size=counted.size_m,
     )
+
+
+def _named(tier: str) -> Tier:
+    return next(name for name in get_args(Tier) if name == tier)
 
 
 def _finding(finding: GltfFinding) -> Finding:

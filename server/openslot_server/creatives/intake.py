@@ -13,6 +13,7 @@ from openslot_server.creatives.library import Library
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Finding, Stats, Tier, Verdict
 from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.slots import MediaType
 
 __all__ = ["Approved", "Intake", "RefusedCreativeError", "limit_bytes"]
 
@@ -34,6 +35,7 @@ class Approved:
 
     sha256: str
     size_bytes: int
+    media_type: MediaType
     stats: Stats
     findings: tuple[Finding, ...]
     """What was repaired, and what is worth knowing."""
@@ -72,7 +74,7 @@ class Intake:
             raise RefusedCreativeError(verdict)
         served = verdict.repaired or data
         sha256 = await asyncio.to_thread(self._library.put, served)
-        return Approved(sha256, len(served), verdict.stats, verdict.findings)
+        return Approved(sha256, len(served), verdict.media_type, verdict.stats, verdict.findings)
 
 
 class RefusedCreativeError(OpenSlotError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from openslot_gltf import SCENE, Rule, read_document
+from openslot_gltf import SCENE, Document, Rule, panel, read_document
 from openslot_gltf.bounds import Bounds, content_bounds
 from openslot_gltf.fit import fitted
 from openslot_gltf.rules import SENTENCES
@@ -15,26 +15,15 @@ from openslot_spec.slots import MediaType, SlotTerms
 
 __all__ = ["held_to_slot"]
 
-MAGIC: tuple[tuple[int, bytes, MediaType], ...] = (
-    (0, b"glTF", "model/gltf-binary"),
-    (0, b"\x89PNG", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (8, b"WEBP", "image/webp"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x1a\x45\xdf\xa3", "video/webm"),
-)
-
 
 def held_to_slot(verdict: Verdict, served: bytes, terms: SlotTerms) -> Verdict:
     """Return the accepted `verdict` with how the `served` bytes stand in the slot, or refused by the slot's terms."""
-    media_type = next(kind for at, magic, kind in MAGIC if served[at:].startswith(magic))
-    findings = [*verdict.findings, *_refusals(verdict, media_type, terms)]
+    findings = [*verdict.findings, *_refusals(verdict, terms)]
     placed = None
-    if media_type == "model/gltf-binary":
-        try:
-            placed = _placed(content_bounds(read_document(served, SCENE)), terms)
-        except OpenSlotError as error:
-            findings.append(_finding(Rule.TERMS_FIT, error.detail))
+    try:
+        placed = _placed(content_bounds(_hung(verdict.media_type, served, terms)), terms)
+    except OpenSlotError as error:
+        findings.append(_finding(Rule.TERMS_FIT, error.detail))
     if any(finding.severity == "error" for finding in findings):
         return verdict.model_copy(
             update={"accepted": False, "findings": tuple(findings), "stats": None, "repaired": b""}
@@ -42,9 +31,14 @@ def held_to_slot(verdict: Verdict, served: bytes, terms: SlotTerms) -> Verdict:
     return verdict.model_copy(update={"findings": tuple(findings), "placed": placed})
 
 
-def _refusals(verdict: Verdict, media_type: MediaType, terms: SlotTerms) -> Iterator[Finding]:
+def _hung(media_type: MediaType, served: bytes, terms: SlotTerms) -> Document:
+    """Return what hangs in the slot: the model, or a panel with the image."""
+    return read_document(served, SCENE) if media_type == "model/gltf-binary" else panel(served, terms)
+
+
+def _refusals(verdict: Verdict, terms: SlotTerms) -> Iterator[Finding]:
     assert verdict.stats is not None  # noqa: S101  an accepted verdict has them
-    accepts, tiers = terms.accepts, get_args(Tier)
+    accepts, tiers, media_type = terms.accepts, get_args(Tier), verdict.media_type
     if media_type not in accepts.media:
         yield _finding(Rule.TERMS_MEDIA, f"{media_type}, {terms.id} takes {', '.join(accepts.media)}")
     if tiers.index(verdict.stats.tier) > tiers.index(accepts.tier):

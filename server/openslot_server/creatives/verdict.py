@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from openslot_spec.records import Record, Vec3
+from openslot_spec.slots import MediaType
 
 __all__ = ["MAX_FINDINGS", "MAX_TEXT", "Finding", "Placed", "SandboxFault", "Stats", "Tier", "Verdict"]
 
@@ -54,7 +55,7 @@ class Stats(Record):
     draws: Count
     animated: bool
     size: Vec3
-    """Width, height and depth of its box at rest, metres."""
+    """Width, height and depth of its box at rest, metres; an image is one high."""
 
 
 class Placed(Record):
@@ -79,7 +80,9 @@ class Verdict(Record):
     placed: Placed | None = None
     """Only of an accepted file that was checked for a slot."""
     repaired: bytes = b""
-    """The GLB to serve in place of the file; empty where the file is sound as it came."""
+    """What to serve in place of the file; empty where the file is sound as it came."""
+    media_type: MediaType = "model/gltf-binary"
+    """What is served, by its own bytes."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

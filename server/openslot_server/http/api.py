@@ -23,7 +23,7 @@ from openslot_server.demand.model import Campaign, CampaignDraft, Creative, Line
 from openslot_server.http.bodies import read_body
 from openslot_server.http.openapi import document
 from openslot_server.http.records import (
-    MODEL_MEDIA,
+    CREATIVE_MEDIA,
     Account,
     AccountPage,
     CampaignPage,
@@ -56,16 +56,16 @@ __all__ = ["OPERATIONS", "api_routes", "description"]
 
 
 async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
-    """Upload a creative: the bytes of a GLB.
+    """Upload a creative: the bytes of a GLB, PNG, JPEG or WebP.
 
-    They are examined in a sandbox and kept by their sha-256; the same bytes again are the same creative. What the gate
-    repaired is kept repaired, under the sha-256 of that. A refused file is answered with `creative.refused` and all
-    findings, and nothing is kept.
+    They are taken for what they are, whatever Content-Type says. They are examined in a sandbox and kept by their
+    sha-256; the same bytes again are the same creative. What the gate repaired is kept repaired, under the sha-256 of
+    that. A refused file is answered with `creative.refused` and all findings, and nothing is kept.
     """
     said = call.query
     advertiser = _account(call.principal, "advertiser", said.advertiser)
     with call.intake.place(advertiser):
-        data = await read_body(call.request, MODEL_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
+        data = await read_body(call.request, CREATIVE_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
         approved = await call.intake.take(data, said.tier)
     creative = await call.server.creatives.register(call.principal, _creative(approved, said, advertiser))
     return UploadAnswer(
@@ -250,7 +250,7 @@ def _account(principal: Principal, role: Role, named: str | None) -> str:
 def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creative:
     return Creative(
         sha256=approved.sha256,
-        media_type=MODEL_MEDIA,
+        media_type=approved.media_type,
         size_bytes=approved.size_bytes,
         advertiser=advertiser,
         label=said.label,

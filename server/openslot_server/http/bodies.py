@@ -42,15 +42,15 @@ def once_key(request: Request) -> str | None:
     return once
 
 
-async def read_body(request: Request, media_type: str, limit_bytes: int, too_large: Code) -> bytes:
-    """Return the body, of one media type, at most `limit_bytes` long and within the deadline.
+async def read_body(request: Request, media: tuple[str, ...], limit_bytes: int, too_large: Code) -> bytes:
+    """Return the body, of one of these media types, at most `limit_bytes` long and within the deadline.
 
     Raises:
         OpenSlotError: `MEDIA_UNKNOWN`, `too_large` (at once if Content-Length says so), `BODY_TIMEOUT`.
     """
     stated = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if stated != media_type:
-        raise OpenSlotError(Code.MEDIA_UNKNOWN, f"send {media_type}", where="Content-Type")
+    if stated not in media:
+        raise OpenSlotError(Code.MEDIA_UNKNOWN, f"send {' or '.join(media)}", where="Content-Type")
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length[:20]) > limit_bytes:
         raise OpenSlotError(too_large, f"at most {limit_bytes} bytes", where="Content-Length")
@@ -68,7 +68,7 @@ async def read_body(request: Request, media_type: str, limit_bytes: int, too_lar
 
 async def json_record(request: Request, model: type[SomeRecord]) -> SomeRecord:
     """Return the record in a JSON body: no duplicate keys, no NaN, no lone surrogates, no unknown fields."""
-    body = await read_body(request, "application/json", MAX_JSON_BYTES, Code.FRAME_TOO_LARGE)
+    body = await read_body(request, ("application/json",), MAX_JSON_BYTES, Code.FRAME_TOO_LARGE)
     try:
         value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
         _check_depth(value)

@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from openslot_server.http.bodies import ONCE
 from openslot_server.http.errors import ErrorAnswer
-from openslot_server.http.records import MODEL_MEDIA, Empty, Upload
+from openslot_server.http.records import CREATIVE_MEDIA, Empty, Upload
 from openslot_server.http.routes import Operation
 from openslot_spec.records import Record
 
@@ -99,7 +99,7 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         "x-openslot-roles": sorted({*operation.roles, "operator"}),
     }
     if operation.body is Upload:
-        made["requestBody"] = {"required": True, "content": {MODEL_MEDIA: {}}}
+        made["requestBody"] = {"required": True, "content": {media: {} for media in CREATIVE_MEDIA}}
     elif operation.body is not Empty:
         made["requestBody"] = {"required": True, "content": _json(schemas.of(operation.body))}
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -16,7 +16,7 @@ from openslot_spec.records import Id, Line, Record, TimeMs
 from openslot_spec.slots import MediaType, Slot, SlotId
 
 __all__ = [
-    "MODEL_MEDIA",
+    "CREATIVE_MEDIA",
     "Account",
     "AccountPage",
     "CampaignPage",
@@ -39,7 +39,8 @@ __all__ = [
     "UploadQuery",
 ]
 
-MODEL_MEDIA: Final[MediaType] = "model/gltf-binary"
+CREATIVE_MEDIA: Final[tuple[MediaType, ...]] = get_args(MediaType)
+"""What may be uploaded as a creative."""
 
 
 class Empty(Record):
