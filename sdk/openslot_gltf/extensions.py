@@ -27,7 +27,7 @@ from openslot_gltf.shapes import (
     Vector,
 )
 
-__all__ = ["COMPRESSED", "EXTENSIONS", "OF_CREATIVES", "ROOT_ARRAYS", "Table"]
+__all__ = ["COMPRESSED", "COMPRESSING", "EXTENSIONS", "OF_CREATIVES", "ROOT_ARRAYS", "Table"]
 
 Table = Mapping[str, Mapping[str, Shape]]
 
@@ -146,13 +146,35 @@ EXTENSIONS: Table = {
 ROOT_ARRAYS = {"lights": "KHR_lights_punctual", "variants": "KHR_materials_variants"}
 """Referable arrays that live inside a root extension, and that extension."""
 
-COMPRESSED = frozenset(
-    {
-        "EXT_meshopt_compression",
-        "KHR_draco_mesh_compression",
-        "KHR_meshopt_compression",
-        "KHR_texture_basisu",
-        "MSFT_texture_dds",
-    }
-)
-"""Known, and refused with advice: without a decoder they would be silently empty."""
+_MESHOPT = {
+    "buffer": Shape("meshopt buffer", {"fallback": Flag()}),
+    "bufferView": Shape(
+        "meshopt view",
+        {
+            "buffer": Ref("buffers"),
+            "byteOffset": Integer(),
+            "byteLength": Integer(1),
+            "byteStride": Integer(2, 256),
+            "count": Integer(1),
+            "mode": Choice(("ATTRIBUTES", "TRIANGLES", "INDICES")),
+            "filter": Choice(("NONE", "OCTAHEDRAL", "QUATERNION", "EXPONENTIAL")),
+        },
+        ("buffer", "byteLength", "byteStride", "count", "mode"),
+    ),
+}
+COMPRESSING: Table = {
+    "EXT_meshopt_compression": _MESHOPT,
+    "KHR_meshopt_compression": _MESHOPT,
+    "KHR_draco_mesh_compression": {
+        "primitive": Shape(
+            "draco primitive",
+            {"bufferView": Ref("bufferViews"), "attributes": MapOf(Integer(0, 1000))},
+            ("bufferView", "attributes"),
+        )
+    },
+    "KHR_texture_basisu": {"texture": Shape("texture extension", {"source": Ref("images")}, ("source",))},
+}
+"""What compresses, and is decoded where the limits allow it: no document that is read has any left."""
+
+COMPRESSED = frozenset({*COMPRESSING, "MSFT_texture_dds"})
+"""Known, and where it is not decoded refused with advice: otherwise it would be silently empty."""

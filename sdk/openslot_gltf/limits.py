@@ -25,6 +25,7 @@ class Limits:
         extent_m: how far from the origin the content may reach, clips included.
         creative: lights, cameras and unknown extensions are stripped; False keeps them, as a scene's own.
         tolerated: rules that warn instead of refusing.
+        decodes: compressed geometry and textures are decoded, by native code: for untrusted files in a sandbox alone.
         poses: key times of all clips, each times the nodes and joints it has to place.
     """
 
@@ -50,6 +51,7 @@ class Limits:
     accessor_items: int = 2_000_000
     decoded_bytes: int = 64_000_000
     poses: int = 1_000_000
+    decodes: bool = False
 
 
 S = Limits("S", 200_000, 1_500, 1_500, 8, 4, 20_000, 512, 2 * 512**2)
@@ -89,5 +91,6 @@ SCENE = Limits(
     accessor_items=50_000_000,
     decoded_bytes=2_000_000_000,
     poses=10**15,
+    decodes=True,
 )
 """A world's own scene: wide bounds against accidents, nothing stripped."""

@@ -14,11 +14,13 @@ from openslot_gltf.clips import check_clips, check_keys
 from openslot_gltf.container import opened
 from openslot_gltf.data import check_skin_data, check_vertex_data, mended_bounds
 from openslot_gltf.document import Document
+from openslot_gltf.expand import expanded
 from openslot_gltf.images import check_images
 from openslot_gltf.limits import SCENE, TIERS, Limits
 from openslot_gltf.meshes import check_instances, check_meshes
+from openslot_gltf.prune import pruned, unused
 from openslot_gltf.resources import packed
-from openslot_gltf.rules import Finding, Report
+from openslot_gltf.rules import Finding, Report, Rule
 from openslot_gltf.skins import check_skins
 from openslot_gltf.structure import (
     check_accessors,
@@ -63,7 +65,7 @@ def examined(data: bytes, limits: Limits) -> Verdict:
     if document is not None:
         document = _formatted(document, limits, report)
     if document is not None:
-        document = _with_sound_data(document, report)
+        document = _with_sound_data(document, report, creative=limits.creative)
     stats = None if document is None else _measured(document, limits, report)
     return Verdict(tuple(report.findings), None if report.refused else document, stats)
 
@@ -92,8 +94,11 @@ def _structured(data: bytes, limits: Limits, report: Report) -> Document | None:
     if walk is None or report.refused:
         return None
     check_extensions(json, walk, limits, report)
-    document = None if report.refused else packed(mended_lists(json, walk, report), binary, report)
-    if document is None:
+    document = None if report.refused else packed(mended_lists(json, walk, report), binary, limits, report)
+    if document is not None and limits.decodes:
+        plain = expanded(document, limits, report)
+        document = plain if plain is document or not limits.creative or report.refused else pruned(plain)
+    if document is None or report.refused:
         return None
     check_accessors(document, limits, report)
     check_graph(document.json, limits, report)
@@ -116,15 +121,21 @@ def _formatted(document: Document, limits: Limits, report: Report) -> Document |
     return None if report.refused else document
 
 
-def _with_sound_data(document: Document, report: Report) -> Document | None:
-    """The numbers in the binary chunk; bounds are mended."""
+def _with_sound_data(document: Document, report: Report, *, creative: bool) -> Document | None:
+    """The numbers in the binary chunk; bounds are mended, and of a creative what nothing refers to goes."""
     elements = Elements(document)
     mended = mended_bounds(document, elements, report)
     if not report.refused:
         check_vertex_data(document, elements, report)
         check_skin_data(document, elements, report)
         check_keys(document, elements, report)
-    return None if report.refused else mended
+    if report.refused:
+        return None
+    lost = unused(mended) if creative else ""
+    if not lost:
+        return mended
+    report.add(Rule.DATA_UNUSED, "", lost)
+    return pruned(mended)
 
 
 def _measured(document: Document, limits: Limits, report: Report) -> Stats:

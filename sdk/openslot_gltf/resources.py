@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 
+from openslot_gltf import meshopt
 from openslot_gltf.document import Document, Json
+from openslot_gltf.limits import Limits
 from openslot_gltf.rules import Report, Rule
 
 __all__ = ["packed"]
@@ -15,8 +17,10 @@ IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/ktx2"})
 ALIGNMENT = 4
 
 
-def packed(json: Json, binary: memoryview | None, report: Report) -> Document | None:
+def packed(json: Json, binary: memoryview | None, limits: Limits, report: Report) -> Document | None:
     """Return a document whose only buffer is its binary chunk; None after a refusal.
+
+    Views that meshoptimizer compressed are decoded on the way: what they stand for lies in a buffer without bytes.
 
     Views are held against the buffer they name before buffers are joined, so that none can read its neighbour's bytes.
     """
@@ -30,13 +34,38 @@ def packed(json: Json, binary: memoryview | None, report: Report) -> Document | 
     if report.refused:
         return None
     kept = [bytes(buffer) for buffer in buffers]
-    if len(kept) <= 1 and not pictures:
+    plain = _decoded_views(json, kept, limits, report)
+    if report.refused:
+        return None
+    if len(kept) <= 1 and not pictures and not plain:
         return Document(_without_uris(json, kept), kept[0] if kept else b"")
-    return _joined(json, kept, pictures)
+    return _joined(json, kept, pictures, plain)
+
+
+def _decoded_views(json: Json, buffers: list[bytes], limits: Limits, report: Report) -> dict[int, bytes]:
+    """Return what each compressed view stands for."""
+    plain: dict[int, bytes] = {}
+    for index, view in enumerate(json.get("bufferViews", [])):
+        body, where = meshopt.body_of(view), f"/bufferViews/{index}"
+        if body is None:
+            if meshopt.is_fallback(json["buffers"][view["buffer"]]):
+                report.add(Rule.BUFFER_MISSING, where, "it lies in a buffer that has no bytes")
+            continue
+        start, end = body.get("byteOffset", 0), body.get("byteOffset", 0) + body["byteLength"]
+        if end > len(buffers[body["buffer"]]):
+            report.add(Rule.VIEW_RANGE, where, f"it ends at byte {end} of {len(buffers[body['buffer']])}")
+        elif sum(map(len, plain.values())) > limits.decoded_bytes:
+            report.add(Rule.ACCESSOR_TOTAL, where)
+        if report.refused:
+            return {}
+        plain[index] = meshopt.decoded_view(view, body, buffers[body["buffer"]][start:end], where, limits, report)
+    return plain
 
 
 def _buffer_bytes(buffer: Json, index: int, binary: memoryview | None, report: Report) -> bytes | memoryview:
     where = f"/buffers/{index}"
+    if meshopt.is_fallback(buffer):
+        return b""
     if "uri" in buffer:
         data: bytes | memoryview = _data_uri(buffer["uri"], BUFFER_TYPES, f"{where}/uri", report)[1]
     elif index == 0 and binary is not None:
@@ -86,10 +115,12 @@ def _without_uris(json: Json, kept: list[bytes]) -> Json:
     return {**json, "buffers": [buffer]}
 
 
-def _joined(json: Json, buffers: list[bytes], pictures: dict[int, tuple[str, bytes]]) -> Document:
-    """Return one document of several buffers and of images that were data: URIs."""
+def _joined(
+    json: Json, buffers: list[bytes], pictures: dict[int, tuple[str, bytes]], plain: dict[int, bytes]
+) -> Document:
+    """Return one document of several buffers, of images that were data: URIs, and of views that were compressed."""
     binary, starts = bytearray(), []
-    for part in (*buffers, *(data for _, data in pictures.values())):
+    for part in (*buffers, *(data for _, data in pictures.values()), *plain.values()):
         binary += bytes(-len(binary) % ALIGNMENT)
         starts.append(len(binary))
         binary += part
@@ -97,8 +128,11 @@ def _joined(json: Json, buffers: list[bytes], pictures: dict[int, tuple[str, byt
         {**view, "buffer": 0, "byteOffset": view.get("byteOffset", 0) + starts[view["buffer"]]}
         for view in json.get("bufferViews", [])
     ]
+    for start, index in zip(starts[len(buffers) + len(pictures) :], plain, strict=True):
+        bare = {key: value for key, value in views[index].items() if key != "extensions"}
+        views[index] = {**bare, "byteOffset": start}
     images = [dict(image) for image in json.get("images", [])]
-    for start, (index, (kind, data)) in zip(starts[len(buffers) :], pictures.items(), strict=True):
+    for start, (index, (kind, data)) in zip(starts[len(buffers) :], pictures.items(), strict=False):
         del images[index]["uri"]
         images[index] |= {"mimeType": kind, "bufferView": len(views)}
         views.append({"buffer": 0, "byteOffset": start, "byteLength": len(data)})

@@ -54,6 +54,8 @@ class Rule(StrEnum):
     EXTENSION_PLACE = "extension.place"
     EXTENSION_REQUIRED = "extension.required"
     EXTENSION_COMPRESSED = "extension.compressed"
+    EXTENSION_DECODED = "extension.decoded"
+    COMPRESSED_DAMAGED = "compressed.damaged"
     EXTENSION_UNUSED = "extension.unused"
     EXTENSION_STRIPPED = "extension.stripped"
     CONTENT_STRIPPED = "content.stripped"
@@ -111,6 +113,7 @@ class Rule(StrEnum):
     DATA_UNIT = "data.unit"
     DATA_RANGE = "data.range"
     DATA_JOINTS = "data.joints"
+    DATA_UNUSED = "data.unused"
     # budgets
     BUDGET_TRIANGLES = "budget.triangles"
     BUDGET_TRIANGLES_ADVISED = "budget.triangles_advised"
@@ -159,6 +162,8 @@ SENTENCES: dict[Rule, str] = {
     Rule.EXTENSION_REQUIRED: "The file requires an extension that is not read here; export without it.",
     Rule.EXTENSION_COMPRESSED: "Geometry or textures are compressed in a way not read here; export uncompressed, "
     "or run `gltf-transform copy` (meshopt, Draco) or `gltf-transform png` (KTX2).",
+    Rule.EXTENSION_DECODED: "Compressed geometry or textures were decoded; the plain file counts and is served.",
+    Rule.COMPRESSED_DAMAGED: "Compressed data does not decode to what the file says of it; export uncompressed.",
     Rule.EXTENSION_UNUSED: "A required extension is used nowhere; it was taken off `extensionsRequired`.",
     Rule.EXTENSION_STRIPPED: "An optional extension is not known here; it is not served nor embedded.",
     Rule.CONTENT_STRIPPED: "A creative's lights and cameras are not served nor embedded; bake light into textures.",
@@ -196,7 +201,7 @@ SENTENCES: dict[Rule, str] = {
     Rule.IMAGE_DAMAGED: "The image does not decode; save it again as PNG.",
     Rule.IMAGE_PROFILE: "The image's colour profile does not read and was left out; its colours are taken as sRGB.",
     Rule.IMAGE_CONVERTED: "The image was turned upright and brought to 8-bit sRGB; check its colours.",
-    Rule.IMAGE_STRIPPED: "What stood beside the picture (position, camera, comments, profile) was left out.",
+    Rule.IMAGE_STRIPPED: "What stood beside the picture (place, camera, comments, profile) was left out; all is well.",
     Rule.TEXTURE_SOURCE: "The texture has no image this reader knows; give it a PNG, JPEG or WebP source.",
     Rule.MESH_ATTRIBUTE: "A vertex attribute has a name or a format glTF 2.0 does not allow; export the file again.",
     Rule.MESH_COUNT: "The attributes of one primitive differ in length; export the file again.",
@@ -212,6 +217,7 @@ SENTENCES: dict[Rule, str] = {
     Rule.DATA_UNIT: "Normals, tangents or rotations are not of unit length; recompute them.",
     Rule.DATA_RANGE: "Vertex data lies outside its range (colours 0..1, coordinates within the limit); mend it.",
     Rule.DATA_JOINTS: "Joints or weights of a vertex are out of range, doubled or do not add up to 1; normalise them.",
+    Rule.DATA_UNUSED: "Nothing refers to some of the data; it is not served: export without it.",
     Rule.BUDGET_TRIANGLES: "The file draws more triangles than its tier allows, instances counted; simplify it.",
     Rule.BUDGET_TRIANGLES_ADVISED: "The file draws more triangles than advised; simplify it for weak devices.",
     Rule.BUDGET_VERTICES: "The file draws more vertices than its tier allows, instances and morphs counted; weld it.",
@@ -231,8 +237,10 @@ SENTENCES: dict[Rule, str] = {
 REPAIRED = frozenset(
     {
         Rule.ACCESSOR_BOUNDS,
+        Rule.DATA_UNUSED,
         Rule.SCENE_NON_ROOT_NODE,
         Rule.SCENE_MISSING,
+        Rule.EXTENSION_DECODED,
         Rule.EXTENSION_UNUSED,
         Rule.EXTENSION_STRIPPED,
         Rule.CONTENT_STRIPPED,

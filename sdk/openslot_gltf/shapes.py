@@ -65,6 +65,10 @@ class Move:
     offsets: Mapping[str, int]
     extensions: Mapping[str, Mapping[str, Shape]]
 
+    def index(self, array: str, value: int) -> int:
+        """Return where the item goes; raises `KeyError` for an array that does not come along."""
+        return value + self.offsets[array]
+
 
 class Kind(Protocol):
     """A kind of value."""
@@ -96,7 +100,7 @@ class Ref:
 
     def moved(self, value: Any, move: Move) -> Any:
         """Return the index in the merged array."""
-        return value + move.offsets[self.array]
+        return move.index(self.array, value)
 
 
 @dataclass(frozen=True)
@@ -249,7 +253,7 @@ class Pointer:
         """Return the pointer with its index shifted."""
         array, index, rest = split_pointer(value)
         prefix = value[: len(value) - len(rest)].rpartition("/")[0]
-        return f"{prefix}/{index + move.offsets[array]}{rest}"
+        return f"{prefix}/{move.index(array, index)}{rest}"
 
 
 def split_pointer(pointer: str) -> tuple[str, int, str]:

@@ -7,7 +7,8 @@ import numpy as np
 from openslot_gltf.accessors import Elements, element_bytes
 from openslot_gltf.core import ARRAYS, COMPONENT_BYTES, COMPONENTS_OF, ROOT
 from openslot_gltf.document import Document, Json, parents_of
-from openslot_gltf.extensions import COMPRESSED, EXTENSIONS, OF_CREATIVES, ROOT_ARRAYS
+from openslot_gltf.expand import decodable
+from openslot_gltf.extensions import COMPRESSED, COMPRESSING, EXTENSIONS, OF_CREATIVES, ROOT_ARRAYS
 from openslot_gltf.limits import Limits
 from openslot_gltf.rules import Report, Rule
 from openslot_gltf.shapes import Check
@@ -32,7 +33,7 @@ def check_shape(json: Json, limits: Limits, report: Report) -> Check | None:
         _check_version(json, report)
     if report.refused:
         return None
-    walk = Check(counts, EXTENSIONS, report)
+    walk = Check(counts, {**EXTENSIONS, **COMPRESSING}, report)
     ROOT.check(json, "", walk)
     return walk
 
@@ -72,7 +73,8 @@ def check_extensions(json: Json, walk: Check, limits: Limits, report: Report) ->
         if name not in declared:
             report.add(Rule.EXTENSION_UNDECLARED, where, f"{name:.60}")
     known = OF_CREATIVES if limits.creative else EXTENSIONS
-    for name in sorted(declared.intersection(COMPRESSED)):
+    compressed = declared.intersection(COMPRESSED)
+    for name in sorted(compressed - decodable(limits) if compressed else compressed):
         report.add(Rule.EXTENSION_COMPRESSED, "/extensionsUsed", name)
     for name in sorted(declared.difference(known, COMPRESSED)):
         if name in required:

@@ -13,6 +13,7 @@ from openslot_server.creatives import codes
 from openslot_server.creatives.gate import examine
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Stats, Verdict
+from tests.gltf.test_compressed import COMPRESSED
 from tests.server.glbs import board, glb, hostile, parts, turning
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "gltf"
@@ -28,6 +29,8 @@ def shared_hostile_files() -> Iterator[Any]:
 def honest_files() -> Iterator[Any]:
     yield pytest.param(board(), id="board")
     yield pytest.param(turning(), id="turning")
+    for name, make in COMPRESSED.items():
+        yield pytest.param(make(), id=name)
     for path in sorted(SHARED.glob("*.glb")):
         yield pytest.param(path.read_bytes(), id=path.stem)
 
