@@ -34,6 +34,10 @@ tests/tools/node_modules/ready: tests/tools/package.json
 browser:
 	@tests/tools/need-chromium
 
+.PHONY: gl
+gl:
+	@tests/tools/need-gl
+
 demo: .venv/ready
 	@$(BIN)/openslot demo $(ARGS)
 
@@ -50,7 +54,7 @@ check: .venv/ready
 linux:
 	@test -e /proc/self || { echo "make test needs Linux: the limits of the creatives' sandbox are its kernel's; run it in a container"; exit 1; }
 
-test: linux check tests/tools/node_modules/ready browser
+test: linux check tests/tools/node_modules/ready browser gl
 	@echo "test: all tests"
 	@$(BIN)/pytest -n 2 --dist loadgroup -q -m "not soak"
 	@echo "test: the wheel in a clean environment"

@@ -57,6 +57,8 @@ class Code(StrEnum):
     CREATIVE_UNKNOWN = "creative.unknown"
     CREATIVE_TOO_LARGE = "creative.too_large"
     CREATIVE_HASH_MISMATCH = "creative.hash_mismatch"
+    PREVIEW_FAILED = "preview.failed"
+    PREVIEW_UNAVAILABLE = "preview.unavailable"
     # demand
     CAMPAIGN_UNKNOWN = "campaign.unknown"
     LINE_ITEM_INVALID = "line_item.invalid"
@@ -133,6 +135,8 @@ SENTENCES: dict[Code, str] = {
     Code.CREATIVE_UNKNOWN: "No creative has this id or hash.",
     Code.CREATIVE_TOO_LARGE: "The creative is larger than its tier allows.",
     Code.CREATIVE_HASH_MISMATCH: "The bytes received do not have the announced sha-256; they are not shown.",
+    Code.PREVIEW_FAILED: "The renderer refuses the file or does not finish it in time; an upload does not need it.",
+    Code.PREVIEW_UNAVAILABLE: "No renderer runs here; the error says what to install.",
     Code.CAMPAIGN_UNKNOWN: "No campaign has this id.",
     Code.LINE_ITEM_INVALID: "The line item cannot run as written; the error names the field and the rule.",
     Code.LINE_ITEM_UNKNOWN: "No line item has this id.",
@@ -169,7 +173,16 @@ SENTENCES: dict[Code, str] = {
 }
 
 
-ENVIRONMENT = frozenset({Code.PORT_IN_USE, Code.SERVER_AWAY, Code.STORAGE_FAILED, Code.STORAGE_DAMAGED, Code.INTERNAL})
+ENVIRONMENT = frozenset(
+    {
+        Code.PORT_IN_USE,
+        Code.SERVER_AWAY,
+        Code.STORAGE_FAILED,
+        Code.STORAGE_DAMAGED,
+        Code.INTERNAL,
+        Code.PREVIEW_UNAVAILABLE,
+    }
+)
 UNREAD = frozenset({Code.FILE_NOT_FOUND, Code.FILE_INVALID, Code.GLTF_NOT_READ, Code.MALFORMED, Code.PATHS_INVALID})
 UNUSABLE = frozenset({Code.CONFIG_INVALID, Code.ARGUMENT_INVALID, Code.PROFILE_UNKNOWN})
 

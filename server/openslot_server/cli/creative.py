@@ -10,6 +10,7 @@ import typer
 
 from openslot_gltf.rules import NOT_READ
 from openslot_server.cli.files import print_json, read, read_json
+from openslot_server.cli.preview import preview
 from openslot_server.creatives.khronos import second_opinion
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Finding, Tier, Verdict
@@ -22,9 +23,7 @@ app = typer.Typer(help="Check creatives before they are uploaded.", no_args_is_h
 COLOURS = {"error": "red", "warning": "yellow", "repaired": "cyan"}
 
 
-@app.callback()
-def creative() -> None:
-    """Keep `check` a command of its own."""
+app.command()(preview)
 
 
 @app.command()

@@ -1,0 +1,88 @@
+"""The process that draws: the only one that loads the renderer, and one that may be lost.
+
+    caller ── pipe ──▶ {glb, shots, background, shadows} · back comes {"pixels": [bytes, …]} or {"failed": str}
+
+The renderer hangs or aborts on files that a gate would refuse, so the caller sends accepted ones alone, waits with a
+deadline and ends this process when it passes.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+import filly
+import msgpack
+
+from openslot_server.previews.environment import STUDIO
+
+__all__ = ["main"]
+
+SUN_LUX, STUDIO_LUX = 18_000.0, 22_000.0
+STEEP = 0.999
+SAMPLES = 4
+"""Of each pixel: edges are smooth, and the same in every run."""
+
+
+def main(descriptor: int) -> None:
+    """Draw until the pipe ends."""
+    filly.set_log_level("error")
+    pipe = Connection(descriptor)
+    with filly.Renderer() as renderer:
+        studio = renderer.load_environment_ktx(str(STUDIO))
+        while True:
+            try:
+                job = msgpack.unpackb(pipe.recv_bytes())
+            except EOFError:
+                return
+            try:
+                answer: dict[str, Any] = {"pixels": _drawn(renderer, studio, job)}
+            except filly.FillyError as error:
+                answer = {"failed": f"{type(error).__name__}: {error}"[:500]}
+            pipe.send_bytes(msgpack.packb(answer))
+
+
+def _drawn(renderer: filly.Renderer, studio: filly.Environment, job: dict[str, Any]) -> list[bytes]:
+    """Return the shots of one file; all are begun before the first is waited for."""
+    scene = renderer.create_scene()
+    targets: list[filly.RenderTarget] = []
+    try:
+        scene.environment, scene.environment_intensity = studio, STUDIO_LUX
+        scene.msaa, scene.shadows = SAMPLES, job["shadows"]
+        scene.background = [*job["background"], 1.0]
+        model = scene.load(job["glb"])
+        if model.animations:
+            model.apply_animation(0, 0.0)
+        sun = scene.add_directional_light(direction=(0, -1, 0), intensity=SUN_LUX)
+        sun.casts_shadows = job["shadows"]
+        scene.camera = renderer.create_camera()
+        for shot in job["shots"]:
+            width, height = shot["size_px"]
+            targets.append(renderer.create_render_target(width=width, height=height))
+            _aim(scene, sun, shot)
+            renderer.render(scene, targets[-1])
+        return [target.read()[..., :3].tobytes() for target in targets]
+    finally:
+        for target in targets:
+            target.close()
+        scene.close()
+
+
+def _aim(scene: filly.Scene, sun: filly.Light, shot: dict[str, Any]) -> None:
+    width, height = shot["size_px"]
+    sun.direction, scene.environment_rotation_deg = shot["sun"], shot["turn_deg"]
+    scene.camera.set_perspective(fov_y_deg=shot["fov_y_deg"], aspect=width / height, near=shot["near"], far=shot["far"])
+    scene.camera.position = shot["eye"]
+    scene.camera.look_at(shot["target"], _up(shot["eye"], shot["target"]))
+
+
+def _up(eye: list[float], target: list[float]) -> tuple[float, float, float]:
+    """Return +Y, or −Z where the view is vertical."""
+    length = math.dist(eye, target)
+    return (0.0, 0.0, -1.0) if abs(target[1] - eye[1]) > STEEP * length else (0.0, 1.0, 0.0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
