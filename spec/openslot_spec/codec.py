@@ -38,7 +38,10 @@ class Codec:
 
     def encode(self, envelope: Envelope) -> bytes:
         """Return the envelope's bytes; in JSON they are UTF-8 text."""
-        plain = envelope.model_dump(exclude_none=True)
+        return self.write(envelope.model_dump(exclude_none=True))
+
+    def write(self, plain: dict[str, Any]) -> bytes:
+        """Return the bytes of an envelope that is known to be one, as maps and arrays."""
         if self.text:
             return json.dumps(plain, default=_bin, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
         return bytes(msgpack.packb(plain))
@@ -99,6 +102,11 @@ class _Containers:
 
 
 def _load_msgpack(data: bytes) -> Any:
+    """Return the value in `data`; a key that stands twice would not be there twice if the value were written again."""
+    if len(data) <= MAX_CONTAINERS:  # no room for too many
+        value = msgpack.unpackb(data, ext_hook=_no_extension)
+        if msgpack.packb(value) == data:
+            return value
     containers = _Containers()
     return msgpack.unpackb(data, object_pairs_hook=containers.map, list_hook=containers.list, ext_hook=_no_extension)
 
@@ -127,9 +135,10 @@ def _check(container: Any, levels: int) -> None:
         raise ValueError(f"more than {MAX_DEPTH} levels")
     items = container
     if type(container) is dict:
+        _check_text("".join(container))  # keys that are bytes cannot be joined
         items = container.values()
-        for key in container:
-            _check_text(key)
+    if PLAIN.issuperset(map(type, items)):
+        return
     for item in items:
         kind = type(item)
         if kind is dict or kind is list:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,7 +191,7 @@ CEILINGS = [
 FLOORS = [(name, int(low)) for name, (low, _) in RANGES.items() if low > 0]
 LIMITS = [RANGES.get(name, (0, 2**32)) for name in COLUMNS]
 NO_LONGER_PLACES = [(Event._fields.index(part), Event._fields.index(whole)) for part, whole in NO_LONGER]
-SIZES = [dtype.itemsize for dtype in DTYPES.values()]
+IN_ORDER = itemgetter(*COLUMNS)
 FEW = 8
 """Events that are sooner read one by one."""
 
@@ -251,16 +252,14 @@ class ExposureColumns:
 def read_events(packed: Mapping[str, bytes], *, tickets: int) -> list[Event]:
     """Return the events of a batch one by one, checked as `ExposureColumns.unpack` does; for few that is quicker."""
     count = len(packed.get("kind", b""))
-    sizes = [size * count for size in SIZES]
-    if (
-        packed.keys() - {EVIDENCE} == COLUMNS.keys()
-        and 0 < count <= FEW
-        and [len(packed[name]) for name in COLUMNS] == sizes
-    ):
-        values = _layout(count).unpack(b"".join([packed[name] for name in COLUMNS]))
-        events = [Event._make(values[place::count]) for place in range(count)]
-        if all(_is_surely_inside(event, tickets) for event in events):
-            return events
+    if 0 < count <= FEW and len(packed) == len(COLUMNS) + (EVIDENCE in packed) and packed.keys() >= COLUMNS.keys():
+        columns = IN_ORDER(packed)
+        sizes, layout = _layout(count)
+        if [*map(len, columns)] == sizes:
+            values = layout.unpack(b"".join(columns))
+            events = [Event._make(values[place::count]) for place in range(count)]
+            if all(_is_surely_inside(event, tickets) for event in events):
+                return events
     return ExposureColumns.unpack(packed, tickets=tickets).events()
 
 
@@ -280,10 +279,11 @@ def _column(name: str, data: bytes) -> NDArray[Any]:
 
 
 @cache
-def _layout(count: int) -> struct.Struct:
-    """Return how the columns of so many events lie one after the other."""
+def _layout(count: int) -> tuple[list[int], struct.Struct]:
+    """Return how long the columns of so many events are, and how they lie one after the other."""
     codes = ({"<u1": "B", "<u2": "H", "<u4": "I", "<i8": "q", "<f4": "f"}[dtype] for dtype in COLUMNS.values())
-    return struct.Struct("<" + "".join(f"{count}{code}" for code in codes))
+    sizes = [dtype.itemsize * count for dtype in DTYPES.values()]
+    return sizes, struct.Struct("<" + "".join(f"{count}{code}" for code in codes))
 
 
 def _is_surely_inside(event: Event, tickets: int) -> bool:

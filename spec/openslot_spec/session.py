@@ -17,7 +17,7 @@ from typing import Literal
 from openslot_spec.codec import Codec
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES
-from openslot_spec.messages import BOTH, MESSAGES, SERVER, WORLD, Bye, Envelope, Error, Hello, Message, Welcome
+from openslot_spec.messages import BOTH, MESSAGES, SERVER, WORLD, Bye, Error, Hello, Message, Welcome
 
 __all__ = ["MAX_PENDING", "InvalidBodyError", "Received", "Role", "Session", "State"]
 
@@ -85,13 +85,14 @@ class Session:
         after = self._after(self.role, type(body))
         if len(self._pending) >= MAX_PENDING:
             raise OpenSlotError(Code.RATE_LIMITED, f"{MAX_PENDING} requests wait for an answer")
-        envelope = Envelope(type=body.TYPE, id=self._next_id, re=re, body=body.model_dump(exclude_none=True))
-        data = self.codec.encode(envelope)
+        number, plain = self._next_id, body.model_dump(exclude_none=True)
+        asks = {} if re is None else {"re": re}
+        data = self.codec.write({"type": body.TYPE, "id": number, **asks, "body": plain})
         if re is None and body.TYPE in ANSWERED:
-            self._pending[envelope.id] = body.TYPE
+            self._pending[number] = body.TYPE
         self._next_id += 1
         self.state = after
-        return envelope.id, data
+        return number, data
 
     def receive(self, data: bytes) -> Received:
         """Return the message in `data`.
