@@ -81,6 +81,11 @@ class OrderlySeen(Seen):
                 verdicts[place] = Verdict.OUT_OF_RANGE
         return verdicts
 
+    def take_one(self, event: Event, ticket: Ticket, rules: TrafficRules) -> Verdict:
+        verdict = super().take_one(event, ticket, rules)
+        rendered = EventKind.RENDERED << 32 | event.viewer
+        return Verdict.OUT_OF_RANGE if event.kind == EventKind.VIEWABLE and rendered not in self._times_ms else verdict
+
     def take_few(self, events: Sequence[Event], ticket: Ticket, rules: TrafficRules) -> list[Verdict]:
         verdicts = super().take_few(events, ticket, rules)
         for place, event in enumerate(events):
@@ -93,6 +98,11 @@ class OrderlySeen(Seen):
 def _count_again(known: dict[int, int], keys: list[int], values: list[int]) -> list[int]:
     known.update(zip(keys, values, strict=True))
     return []
+
+
+def _count_one_again(known: dict[int, int], wanted: int, value: int) -> bool:
+    known[wanted] = value
+    return True
 
 
 def _forget_expiry(*asked: Any) -> Iterator[tuple[Verdict, Any]]:
@@ -126,7 +136,10 @@ def _release_all_but_one(budgets: Budgets, now_ms: int) -> Iterator[Released]:
 _answer, _settle = Core.answer, Budgets.settle
 
 PLANTS: dict[str, dict[str, object]] = {
-    "a view counts twice": {"openslot_server.impressions.invalid._insert": _count_again},
+    "a view counts twice": {
+        "openslot_server.impressions.invalid._insert": _count_again,
+        "openslot_server.impressions.invalid._insert_one": _count_one_again,
+    },
     "a batch is taken as new when it comes again": {"openslot_server.rooms.Intake": ForgetfulIntake},
     "a restart forgets what was counted": {"openslot_server.rooms.Intake": FreshIntake},
     "the order of events matters": {"openslot_server.impressions.judge.Seen": OrderlySeen},

@@ -161,6 +161,25 @@ class Seen:
                 del self._times_ms[key]
         return verdicts
 
+    def take_one(self, event: Event, ticket: Ticket, rules: TrafficRules) -> Verdict:
+        """Do as `take` does with a single event."""
+        if ticket.audience == "per_viewer":
+            if self._viewer is None:
+                self._viewer = event.viewer
+            if event.viewer != self._viewer:
+                return Verdict.TICKET_FOREIGN
+        what = _what(event)
+        key = what << 32 | event.viewer
+        if not _insert_one(self._times_ms, key, event.at_ms):
+            return Verdict.DUPLICATE
+        self._whats.add(what)
+        verdict = self._disorder(event, rules)
+        if verdict is Verdict.VALID and _is_look(event):
+            verdict = self._excess(event, ticket, rules)
+        if verdict is not Verdict.VALID:
+            del self._times_ms[key]
+        return verdict
+
     def _disorder(self, event: Event, rules: TrafficRules) -> Verdict:
         """Return whether an event is refused by the rules of `_refuse_disorder`."""
         if len(self._whats) == 1:
@@ -266,3 +285,10 @@ def _insert(known: dict[int, int], wanted: list[int], values: list[int]) -> list
         else:
             known[key] = values[place]
     return repeats
+
+
+def _insert_one(known: dict[int, int], wanted: int, value: int) -> bool:
+    """Add a key and return whether it was not known."""
+    before = len(known)
+    known.setdefault(wanted, value)
+    return len(known) > before

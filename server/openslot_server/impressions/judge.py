@@ -75,6 +75,8 @@ class Judge:
 
     def judge_few(self, events: list[Event], tickets: Tickets, now_ms: int) -> JudgedFew:
         """Return what `judge` does, event by event: sooner for a few."""
+        if len(events) == 1:
+            return JudgedFew(events, tickets, [self._judge_single(events[0], tickets[events[0].ticket], now_ms)])
         now, asked = Now(now_ms, self._skew_ms), [tickets[event.ticket] for event in events]
         verdicts = [
             judge_one(event, ticket, self._slot_ended_ms(ticket), now)
@@ -89,6 +91,22 @@ class Judge:
             for places in _in_groups(events, looks, lambda event: _session(tickets[event.ticket])):
                 _give(verdicts, places, self._look_few([events[place] for place in places], tickets, now, again=again))
         return JudgedFew(events, tickets, verdicts)
+
+    def _judge_single(self, event: Event, asked: Ticket | Verdict, now_ms: int) -> Verdict:
+        """Return the verdict on an event that comes alone."""
+        verdict = judge_one(event, asked, self._slot_ended_ms(asked), Now(now_ms, self._skew_ms))
+        if verdict is not Verdict.VALID:
+            return verdict
+        ticket = redeemed(asked)
+        verdict = self._seen(ticket).take_one(event, ticket, self._rules)
+        if verdict is not Verdict.VALID or event.kind != VIEWABLE:
+            return verdict
+        session = ticket.world, ticket.session
+        if event.profile == OWN:
+            mark = self._marks.look_once(session, look_of(event, ticket, now_ms), now_ms)
+        else:
+            mark = self._marks.of_one(session, event.viewer, now_ms)
+        return Verdict.STACKED if mark is Verdict.VALID and self._is_stacked(ticket) else mark
 
     def recall(self, judged: Judged, at_ms: int) -> None:
         """Take back a batch that was judged at `at_ms`, as far as its placements are still open."""

@@ -25,11 +25,14 @@ from openslot_spec.tickets import Ticket
 __all__ = ["Marks", "Still", "is_perfect", "is_periodic", "look_of", "looks_of", "traces"]
 
 Looks = NDArray[np.int64]
+Look = tuple[int, ...]
+"""One row of them."""
 SessionName = tuple[str, str]
 """World and session."""
 Viewer = tuple[SessionName, int]
 VIEWER, HEARD, AT, BEGAN, LIFE, SLOT, FRACTION, COVERAGE, ANGLE = range(9)
 COLUMNS = 9
+NO_LOOKS: Looks = np.zeros((0, COLUMNS), np.int64)
 FINE = 1e6
 """Shares are in millionths, angles in ten-thousandths of a degree."""
 FINE_DEG = 1e4
@@ -64,7 +67,7 @@ def looks_of(
     return looks
 
 
-def look_of(event: Event, ticket: Ticket, now_ms: int) -> tuple[int, ...]:
+def look_of(event: Event, ticket: Ticket, now_ms: int) -> Look:
     """Return a viewable event as the row that `looks_of` makes of it."""
     issued_ms, life_ms, slot = _terms_of(ticket)
     figures = (round(event.visible_fraction * FINE), round(event.coverage * FINE), round(event.angle_deg * FINE_DEG))
@@ -111,20 +114,60 @@ class _Visit:
     still: Still = field(default_factory=Still)
 
 
+class _Gathered:
+    """Looks in the order in which they came, put together when somebody wants them."""
+
+    __slots__ = ("_ones", "_parts", "count")
+
+    def __init__(self) -> None:
+        self._parts: list[Looks] = []
+        self._ones: list[Look] = []
+        """Those that came one by one after the parts."""
+        self.count = 0
+
+    def add(self, looks: Looks) -> None:
+        """Take an array of looks."""
+        self._parts.extend(self._array_of_ones())
+        self._parts.append(looks)
+        self.count += len(looks)
+
+    def add_one(self, look: Look) -> None:
+        """Take one look."""
+        self._ones.append(look)
+        self.count += 1
+
+    def all(self) -> Looks:
+        """Return all of them."""
+        self.keep(np.concatenate([NO_LOOKS, *self._parts, *self._array_of_ones()]))
+        return self._parts[0]
+
+    def keep(self, looks: Looks) -> None:
+        """Hold these alone from now on."""
+        self._parts, self.count = [looks], len(looks)
+
+    def _array_of_ones(self) -> list[Looks]:
+        ones, self._ones = self._ones, []
+        return [np.array(ones, np.int64)] if ones else []
+
+
 @dataclass(slots=True)
 class _Session:
     """The looks of one session, and who of it is marked."""
 
     heard_ms: int = 0
-    fresh: list[Looks] = field(default_factory=list)
+    fresh: _Gathered = field(default_factory=_Gathered)
     """Those that are not judged yet, of all viewers."""
     counts: Counter[int] = field(default_factory=Counter)
     """Of them, by viewer."""
     visits: dict[int, _Visit] = field(default_factory=dict)
     marks: dict[int, Verdict] = field(default_factory=dict)
-    together: Looks = field(default_factory=lambda: np.zeros((0, COLUMNS), np.int64))
+    together: _Gathered = field(default_factory=_Gathered)
     """The last looks of all viewers, judged or not."""
     even: bool = False
+
+    def mark_of(self, viewer: int) -> Verdict:
+        """Return a viewer's mark, `VALID` if there is none."""
+        return Verdict.PERIODIC if self.even else self.marks.get(viewer, Verdict.VALID)
 
     def marks_of(self, viewers: list[int]) -> Verdicts:
         """Return each viewer's mark, `VALID` where there is none."""
@@ -136,10 +179,11 @@ class _Session:
 
     def gather(self, viewers: list[int]) -> Iterator[tuple[int, Looks]]:
         """Take out the fresh looks of some viewers and yield them, by viewer; what grew too old goes too."""
-        rows = np.concatenate(self.fresh)
+        rows = self.fresh.all()
         wanted = np.isin(rows[:, VIEWER], viewers)
-        self.fresh = [rows[~wanted & (rows[:, HEARD] >= self.heard_ms - IDLE_MS)]]
-        self.counts = Counter(self.fresh[0][:, VIEWER].tolist())
+        left = rows[~wanted & (rows[:, HEARD] >= self.heard_ms - IDLE_MS)]
+        self.fresh.keep(left)
+        self.counts = Counter(left[:, VIEWER].tolist())
         found = rows[wanted]
         found = found[np.argsort(found[:, VIEWER], kind="stable")]
         names, starts = np.unique(found[:, VIEWER], return_index=True)
@@ -160,14 +204,31 @@ class Marks:
     def look(self, session: SessionName, looks: Looks, now_ms: int) -> Verdicts:
         """Take one session's looks out of one batch and return a mark for each, `VALID` where there is none."""
         heard, viewers = self._hear(session, now_ms), looks[:, VIEWER].tolist()
-        heard.fresh.append(looks)
+        heard.fresh.add(looks)
         heard.counts.update(viewers)
         enough = self._rules.decided.looks
-        if due := [viewer for viewer in viewers if heard.counts[viewer] >= enough]:
-            for viewer, fresh in heard.gather(due):
-                self._judge(session, viewer, heard, _by_time(fresh))
-        self._judge_together(heard, looks)
+        if max(map(heard.counts.__getitem__, viewers)) >= enough:
+            self._judge_due(session, heard, [viewer for viewer in viewers if heard.counts[viewer] >= enough])
+        if not heard.even:
+            heard.together.add(looks)
+            self._judge_together(heard)
         return heard.marks_of(viewers)
+
+    def look_once(self, session: SessionName, look: Look, now_ms: int) -> Verdict:
+        """Do as `look` does with a single one."""
+        heard, viewer = self._hear(session, now_ms), look[VIEWER]
+        heard.fresh.add_one(look)
+        heard.counts[viewer] = count = heard.counts.get(viewer, 0) + 1
+        if count >= self._rules.decided.looks:
+            self._judge_due(session, heard, [viewer])
+        if not heard.even:
+            heard.together.add_one(look)
+            self._judge_together(heard)
+        return heard.mark_of(viewer)
+
+    def of_one(self, session: SessionName, viewer: int, now_ms: int) -> Verdict:
+        """Return a viewer's mark, as it stands."""
+        return self._hear(session, now_ms).mark_of(viewer)
 
     def of(self, session: SessionName, looks: Looks, now_ms: int) -> Verdicts:
         """Return a mark for each look, as it stands; the looks are not taken."""
@@ -180,6 +241,10 @@ class Marks:
         heard.heard_ms = now_ms
         self._sessions[session] = heard
         return heard
+
+    def _judge_due(self, session: SessionName, heard: _Session, viewers: list[int]) -> None:
+        for viewer, fresh in heard.gather(viewers):
+            self._judge(session, viewer, heard, _by_time(fresh))
 
     def _judge(self, session: SessionName, viewer: int, heard: _Session, fresh: Looks) -> None:
         rules = self._rules
@@ -196,14 +261,13 @@ class Marks:
             if holds:
                 heard.marks.setdefault(viewer, mark)
 
-    def _judge_together(self, heard: _Session, looks: Looks) -> None:
+    def _judge_together(self, heard: _Session) -> None:
         """Mark the whole session if its looks come at even intervals; windows overlap by half."""
         rule = self._rules.periodic
-        heard.together = np.concatenate([heard.together, looks])
-        if not heard.even and len(heard.together) >= rule.looks * 3 // 2:
-            together = _by_time(heard.together)
+        if heard.together.count >= rule.looks * 3 // 2:
+            together = _by_time(heard.together.all())
             heard.even = is_periodic(together, rule, rule.looks // 2)
-            heard.together = together[1 - rule.looks :].copy()
+            heard.together.keep(together[1 - rule.looks :].copy())
 
     def _compare(self, who: Viewer, looks: Looks) -> None:
         """Mark all who had a trace that too many had, as far as they are still here."""
