@@ -7,12 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
 from openslot_server.impressions.ledger import GENESIS, chain
 from openslot_server.impressions.verify import Books, verify
 from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Row, VerdictRow, row_digest
 from openslot_spec.errors import Code, OpenSlotError
+from openslot_spec.exposures import batch_digest
 from tests.server.market import Market, MemoryStore
 
 Rows = list[LedgerRow]
@@ -220,6 +222,47 @@ def test_a_row_of_another_type_is_found(rows: Rows, head: HeadRow, name: str) ->
     first, *rest = table(name)
     for odd in (None, 1.5, first.id.hex()):
         assert broken_at(rows, head, **{name: [replace(first, id=odd), *rest]}) == record_of(rows, first)
+
+
+def in_another_order(packed: bytes) -> bytes:
+    return bytes(msgpack.packb(dict(reversed(msgpack.unpackb(packed).items()))))
+
+
+def at_greater_length(packed: bytes) -> bytes:
+    return b"\xde\x00" + bytes([packed[0] & 0x0F]) + packed[1:]
+
+
+def with_another_column(packed: bytes) -> bytes:
+    return bytes(msgpack.packb(msgpack.unpackb(packed) | {"mood": b""}))
+
+
+@pytest.mark.parametrize("write", [in_another_order, at_greater_length, with_another_column])
+def test_a_batch_that_says_the_same_in_other_bytes_is_found(
+    rows: Rows, head: HeadRow, write: Callable[[bytes], bytes]
+) -> None:
+    first, *rest = table("batches")
+    batches = [replace(first, columns=write(first.columns)), *rest]
+    assert broken_at(rows, head, batches=batches) == record_of(rows, first)
+
+
+def test_a_batch_with_the_digest_of_its_altered_content_is_found(rows: Rows, head: HeadRow) -> None:
+    first, *rest = table("batches")
+    tickets, columns = msgpack.unpackb(first.tickets), msgpack.unpackb(first.columns)
+    columns["viewer"] = bytes(len(columns["viewer"]))
+    packed = bytes(msgpack.packb(columns))
+    forged = replace(first, columns=packed, digest=batch_digest(tuple(tickets), columns))
+    assert broken_at(rows, head, batches=[forged, *rest]) == record_of(rows, first)
+
+
+def test_records_of_an_older_server_stand_on_whole_rows(rows: Rows) -> None:
+    batches = iter(table("batches"))
+    for index, row in enumerate(rows):
+        if json.loads(row.record)["kind"] == "settle":
+            whole = row_digest(next(batches)).hex()
+            rows[index] = edited(row, lambda record, whole=whole: record.update(evidence=whole))  # type: ignore[misc]
+    assert read(*chained(rows)).counts == {DecisionRow: 5, BatchRow: 4, VerdictRow: 0}
+    altered = [replace(row, columns=row.columns[:-1] + b"!") for row in table("batches")]
+    assert broken_at(*chained(rows), batches=altered) == record_of(rows, altered[0])
 
 
 @pytest.mark.parametrize("odd", [None, 1.5, b"{}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgpack
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from openslot_server.impressions.verdicts import Verdict, Verdicts
 from openslot_server.storage.store import BatchRow
-from openslot_spec.exposures import OWN, Event, EventKind, ExposureColumns
+from openslot_spec.exposures import COLUMNS, EVIDENCE, OWN, Event, EventKind, ExposureColumns, batch_digest
 from openslot_spec.tickets import Ticket, read
 
-__all__ = ["Judged", "JudgedFew", "by_ticket", "read_batch", "redeemed"]
+__all__ = ["Judged", "JudgedFew", "by_ticket", "has_its_content", "pack_batch", "read_batch", "redeemed"]
 
 Places = NDArray[np.intp]
 VALID, VIEWABLE = int(Verdict.VALID), int(EventKind.VIEWABLE)
@@ -66,6 +66,22 @@ def redeemed(ticket: Ticket | Verdict) -> Ticket:
     """Return the ticket of a valid event."""
     assert isinstance(ticket, Ticket)  # noqa: S101  a refused ticket has none
     return ticket
+
+
+def pack_batch(tickets: Sequence[bytes], columns: Mapping[str, bytes]) -> tuple[bytes, bytes]:
+    """Return tickets and columns as they are kept: in the one order of columns, so that no byte could be another."""
+    ordered = {name: columns[name] for name in (*COLUMNS, EVIDENCE) if name in columns}
+    return bytes(msgpack.packb(tickets)), bytes(msgpack.packb(ordered))
+
+
+def has_its_content(row: BatchRow) -> bool:
+    """Return whether a kept batch holds what its digest says, byte by byte."""
+    try:
+        tickets, columns = msgpack.unpackb(row.tickets), msgpack.unpackb(row.columns)
+        same = pack_batch(tickets, columns) == (row.tickets, row.columns)
+        return same and batch_digest(tuple(tickets), columns) == row.digest
+    except (ValueError, TypeError, AttributeError, KeyError, msgpack.UnpackException):
+        return False
 
 
 def read_batch(row: BatchRow) -> Judged:

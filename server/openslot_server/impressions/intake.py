@@ -7,19 +7,18 @@ within it. A batch is known by its id; what makes it the same batch is the diges
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-import msgpack
 import numpy as np
 
 from openslot_server.demand.budgets import Budgets
-from openslot_server.impressions.batches import Judged, JudgedFew, read_batch
+from openslot_server.impressions.batches import Judged, JudgedFew, pack_batch, read_batch
 from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Settled
 from openslot_server.impressions.postings import merge, settled
 from openslot_server.impressions.verdicts import CODES, Verdict
 from openslot_server.sessions import Seat
-from openslot_server.storage.store import BatchRow, ConflictRow, Row, row_digest
+from openslot_server.storage.store import BatchRow, ConflictRow, Row, batch_evidence
 from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import Code
 from openslot_spec.exposures import Event, ExposureColumns, batch_digest, read_events
@@ -32,13 +31,21 @@ FEW = 8
 """Events of one batch that are judged one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+ACCEPTED = bytes(set(range(256)) - set(CODES))
+"""The verdicts that are no refusals."""
+
+
+class _Known(NamedTuple):
     digest: bytes
     at_ms: int
-    ack: ExposuresAck
+    accepted: int
+    refused: tuple[tuple[Code, int], ...]
     disputed: bool = False
     """Whether other content came under this id; the first of it is kept."""
+
+    def ack(self, batch: bytes, *, repeated: bool) -> ExposuresAck:
+        refused = tuple([RefusedEvents(code=code, events=count) for code, count in self.refused])
+        return ExposuresAck(batch=batch, accepted=self.accepted, refused=refused, repeated=repeated)
 
 
 class Intake:
@@ -60,7 +67,7 @@ class Intake:
         for row in rows:
             judged = read_batch(row)
             self._judge.recall(judged, row.at_ms)
-            self._know(row, _ack(row))
+            self._know(row)
 
     def forget(self, placements: Iterable[str], batches_before_ms: int) -> None:
         """Drop placements for which no event is taken any more, and old batches, whose events would be expired."""
@@ -84,9 +91,10 @@ class Intake:
             judged = self._judge_first(batch, message.tickets, digest, seat, now_ms)
             return self._settle_first(message, digest, judged, seat.world, now_ms)
         if known.digest == digest:
-            return known.ack.model_copy(update={"repeated": True}), []
-        self._batches[seat.world, message.batch] = replace(known, disputed=True)
-        rows: list[Row] = [ConflictRow(message.batch, seat.world, now_ms, digest, *_packed(message))]
+            return known.ack(message.batch, repeated=True), []
+        self._batches[seat.world, message.batch] = known._replace(disputed=True)
+        packed = pack_batch(message.tickets, message.columns)
+        rows: list[Row] = [ConflictRow(message.batch, seat.world, now_ms, digest, *packed)]
         return Error.of(Code.BATCH_CONFLICT, f"batch {message.batch.hex()}", "batch"), rows * (not known.disputed)
 
     def _read(self, message: ExposuresPut) -> ExposureColumns | list[Event]:
@@ -115,37 +123,39 @@ class Intake:
     def _settle_first(
         self, message: ExposuresPut, digest: bytes, judged: Judged | JudgedFew, world: str, now_ms: int
     ) -> tuple[ExposuresAck, list[Row]]:
-        paid = self._settle(judged)
-        row = BatchRow(message.batch, world, now_ms, digest, *_packed(message), bytes(judged.verdicts))
-        ack = _ack(row)
-        self._know(row, ack)
-        return ack, [row, *self._record(row, paid)]
+        paid, packed = self._settle(judged), pack_batch(message.tickets, message.columns)
+        row = BatchRow(message.batch, world, now_ms, digest, *packed, bytes(judged.verdicts))
+        return self._know(row).ack(row.id, repeated=False), [row, *self._record(row, paid)]
 
-    def _know(self, row: BatchRow, ack: ExposuresAck) -> None:
-        self._batches[row.world, row.id] = _Known(row.digest, row.at_ms, ack)
+    def _know(self, row: BatchRow) -> _Known:
+        """Remember a batch; marked events are accepted, for a mark is nobody's business but the report's."""
+        refused = _refused(row.verdicts)
+        accepted = len(row.verdicts) - sum([count for _, count in refused])
+        known = self._batches[row.world, row.id] = _Known(row.digest, row.at_ms, accepted, refused)
         self._contents.setdefault((row.world, row.digest), row.id)
+        return known
 
     def _settle(self, judged: Judged | JudgedFew) -> list[tuple[Ticket, Settled]]:
         """Mark free deliveries, and move the money of the rest."""
         paid: list[tuple[Ticket, Settled]] = []
         for ticket, places in judged.billable():
             lot = self._budgets.settle(ticket.placement.hex(), len(places))
-            judged.give(places[len(places) - lot.free :], Verdict.FREE)  # type: ignore[arg-type]  # of its own kind
+            if lot.free:
+                judged.give(places[len(places) - lot.free :], Verdict.FREE)  # type: ignore[arg-type]  # of its own kind
             paid.append((ticket, lot))
         return paid
 
     def _record(self, row: BatchRow, paid: list[tuple[Ticket, Settled]]) -> tuple[Row, Row]:
         postings = merge(posting for ticket, lot in paid for posting in settled(ticket, lot, self._fee_ppm))
         lots = tuple(lot for _, lot in paid)
-        return self._ledger.append(Entry(Kind.SETTLE, row.at_ms, row.id.hex(), postings, lots, row_digest(row).hex()))
+        evidence = batch_evidence(row).hex()
+        return self._ledger.append(Entry(Kind.SETTLE, row.at_ms, row.id.hex(), postings, lots, evidence))
 
 
-def _packed(message: ExposuresPut) -> tuple[bytes, bytes]:
-    return bytes(msgpack.packb(message.tickets)), bytes(msgpack.packb(message.columns))
-
-
-def _ack(row: BatchRow) -> ExposuresAck:
-    """Return the acknowledgement; marked events are accepted, for a mark is nobody's business but the report's."""
-    counts = {code: row.verdicts.count(verdict) for verdict, code in CODES.items()}
-    found = tuple(RefusedEvents(code=code, events=count) for code, count in counts.items() if count)
-    return ExposuresAck(batch=row.id, accepted=len(row.verdicts) - sum(counts.values()), refused=found)
+def _refused(verdicts: bytes) -> tuple[tuple[Code, int], ...]:
+    """Return how many events were refused, by code."""
+    refusals = verdicts.translate(None, ACCEPTED)
+    if not refusals:
+        return ()
+    counts = ((code, refusals.count(verdict)) for verdict, code in CODES.items())
+    return tuple([found for found in counts if found[1]])

@@ -10,9 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from openslot_server.demand.budgets import Budgets
+from openslot_server.impressions.batches import has_its_content
 from openslot_server.impressions.ledger import GENESIS, Entry, Funded, Kind, Ledger, Reversed, chain, decode
 from openslot_server.impressions.postings import account
-from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Reader, VerdictRow, row_digest
+from openslot_server.storage.store import (
+    BatchRow,
+    DecisionRow,
+    HeadRow,
+    LedgerRow,
+    Reader,
+    VerdictRow,
+    batch_evidence,
+    row_digest,
+)
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["Books", "Evidence", "verify"]
@@ -57,7 +67,7 @@ class Books:
 
     def _evidence(self, entry: Entry, kind: type[Evidence], rows: Iterator[Evidence]) -> Evidence:
         row = next(rows, None)
-        if row is None or row_digest(row).hex() != entry.evidence:
+        if row is None or not _is_evidence(row, entry.evidence):
             raise _broken(self.ledger.seq, f"row {entry.ref} of {kind.TABLE}, on which it stands, is gone or altered")
         self.counts[kind] += 1
         return row
@@ -116,6 +126,13 @@ def _next(ledger: Ledger, row: LedgerRow) -> Entry:
         raise _broken(row.seq, f"it calls itself record {seq}")
     ledger.seq, ledger.sha256 = row.seq, row.sha256
     return entry
+
+
+def _is_evidence(row: Evidence, evidence: str) -> bool:
+    """Return whether a record stands on this row; older records stand on the digest of the whole row of a batch."""
+    if isinstance(row, BatchRow) and batch_evidence(row).hex() == evidence:
+        return has_its_content(row)
+    return row_digest(row).hex() == evidence
 
 
 def _touched(budgets: Budgets, entry: Entry) -> Iterator[str]:
