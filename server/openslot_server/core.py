@@ -17,6 +17,7 @@ from openslot_server.service import answer
 from openslot_server.sessions import Seat
 from openslot_server.storage.awaiting import Awaiting
 from openslot_server.storage.store import Row, Store
+from openslot_server.storage.turns import Turns
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import Message
 
@@ -58,6 +59,7 @@ class Core:
         self.entropy = entropy
         self.listeners: set[Listener] = set()
         self.awaiting = Awaiting()
+        self._turns = Turns(store)
         self._is_broken = False
         with store.read() as reader:
             rows, self.operator_key = first_rows(reader, settings, clock(), entropy)
@@ -78,7 +80,7 @@ class Core:
         except Exception:
             self._is_broken = True
             raise
-        return reply, self.store.commit(rows)
+        return reply, self._turns.commit(rows)
 
     @property
     def healthy(self) -> bool:
@@ -111,4 +113,4 @@ class Core:
     async def commit(self, rows: Sequence[Row]) -> None:
         """Return once the rows are durable; raises `INTERNAL` or `STORAGE_FAILED` once only a restart helps."""
         self.require_sound()
-        await self.awaiting(self.store.commit(rows))
+        await self.awaiting(self._turns.commit(rows))

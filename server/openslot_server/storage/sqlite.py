@@ -28,8 +28,10 @@ __all__ = ["SqliteStore", "exclusive", "reading"]
 
 GROUP_MAX = 16_384
 """Rows after which a transaction takes no further commit."""
-AT_ONCE = (32, 8, 1)
-"""Rows in one statement: each statement waits for the interpreter's lock, which a busy server holds."""
+AT_ONCE = 64
+"""Rows in one statement at the most: each statement waits for the interpreter's lock, which a busy server holds."""
+PREPARED = 512
+"""Statements that are kept prepared."""
 BUSY_S = 5.0
 IDLE_S = 0.1
 """After so long without a commit the log is carried over."""
@@ -67,7 +69,12 @@ class SqliteStore:
         self._failure: OpenSlotError | None = None
         try:
             self._connection = sqlite3.connect(
-                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, factory=connection
+                path,
+                timeout=BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=connection,
+                cached_statements=PREPARED,
             )
             _prepare(self._connection)
         except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -253,8 +260,9 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     try:
         for kind, added in tables.items():
             values = [_values(row) for row in (_newest(added, kind.KEY) if issubclass(kind, LatestRow) else added)]
-            for part in _parts(values):
-                connection.execute(STATEMENTS[kind, len(part)], tuple(chain.from_iterable(part)))
+            for start in range(0, len(values), AT_ONCE):
+                part = values[start : start + AT_ONCE]
+                connection.execute(_statement(kind, len(part)), tuple(chain.from_iterable(part)))
         connection.execute("COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:
@@ -277,14 +285,6 @@ def _values(row: Row) -> Values:
     return values if row.CHAINED else (*values, row_digest(row)[:SUM_BYTES])
 
 
-def _parts(values: Sequence[Values]) -> Iterator[Sequence[Values]]:
-    start = 0
-    for size in AT_ONCE:
-        while start + size <= len(values):
-            yield values[start : start + size]
-            start += size
-
-
 def _statement(kind: type[Row], rows: int) -> str:
     verb = "INSERT OR REPLACE" if issubclass(kind, LatestRow) else "INSERT"
     columns = COLUMNS[kind]
@@ -293,4 +293,3 @@ def _statement(kind: type[Row], rows: int) -> str:
 
 
 COLUMNS = {kind: [*(column.name for column in fields(kind)), *[SUM] * (not kind.CHAINED)] for kind in ROWS}
-STATEMENTS = {(kind, rows): _statement(kind, rows) for kind in ROWS for rows in AT_ONCE}

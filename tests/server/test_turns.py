@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import pytest
+
+from openslot_server.storage.store import Row, SessionRow
+from openslot_server.storage.turns import Turns
+from openslot_spec.errors import Code, OpenSlotError
+from tests.server.market import MemoryStore
+
+A, B, C = (SessionRow(name, "plaza", 1) for name in "abc")
+
+
+class SlowStore(MemoryStore):
+    """A store whose commits are done when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[tuple[list[Row], Future[None]]] = []
+
+    def commit(self, rows: Sequence[Row]) -> Future[None]:
+        self.commits.append((list(rows), Future()))
+        return self.commits[-1][1]
+
+
+async def test_what_is_committed_in_one_turn_goes_to_the_store_together() -> None:
+    store = SlowStore()
+    turns = Turns(store)
+    first, second = turns.commit([A]), turns.commit([B, C])
+    assert first is second
+    assert not store.commits
+    await asyncio.sleep(0)
+    third = turns.commit([])
+    await asyncio.sleep(0)
+    (rows, written), (none, _) = store.commits
+    assert (rows, none) == ([A, B, C], [])
+    assert not first.done()
+    written.set_result(None)
+    assert (first.done(), third.done()) == (True, False)
+
+
+async def test_all_of_a_turn_hear_that_it_failed() -> None:
+    store = SlowStore()
+    done = Turns(store).commit([A])
+    await asyncio.sleep(0)
+    store.commits[0][1].set_exception(OpenSlotError(Code.STORAGE_FAILED))
+    with pytest.raises(OpenSlotError, match=Code.STORAGE_FAILED.value):
+        done.result()
