@@ -24,6 +24,7 @@ __all__ = ["Drawer", "committed_events"]
 
 SPAN = 2**32
 DRAW_BYTES = 4
+EVIDENCE_KEY = EVIDENCE.encode()
 COUNTED = frozenset({Verdict.VALID, Verdict.FREE})
 
 
@@ -39,6 +40,8 @@ class Drawer:
 
     def draw(self, row: BatchRow, now_ms: int) -> list[AuditRow]:
         """Return a case for each impression of a judged batch that is to be shown."""
+        if EVIDENCE_KEY not in row.columns:  # most batches carry none, and need not be read for that
+            return []
         packed = msgpack.unpackb(row.columns)
         if EVIDENCE not in packed:
             return []

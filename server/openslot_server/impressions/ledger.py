@@ -118,7 +118,7 @@ LOTS: dict[Kind, type[Lot]] = {
     Kind.AUDIT: Reversed,
 }
 LOT_VALUES = {kind: attrgetter(*(one.name for one in fields(lot))) for kind, lot in LOTS.items()}
-CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +136,14 @@ class Entry:
 
     def encode(self, seq: int) -> str:
         """Return the record's canonical JSON (RFC 8785: integers and ASCII keys only)."""
-        plain = {
-            "seq": seq,
-            "kind": self.kind,
+        plain = {  # sorted
             "at_ms": self.at_ms,
-            "ref": self.ref,
-            "postings": self.postings,
-            "lots": [LOT_VALUES[self.kind](lot) for lot in self.lots],
             "evidence": self.evidence,
+            "kind": self.kind,
+            "lots": [LOT_VALUES[self.kind](lot) for lot in self.lots],
+            "postings": self.postings,
+            "ref": self.ref,
+            "seq": seq,
         }
         return CANONICAL.encode(plain)
 

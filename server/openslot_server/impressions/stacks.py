@@ -8,6 +8,7 @@ stacked only by one in its plane.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,17 +29,21 @@ class Boards:
 
     def __init__(self, slots: Sequence[Slot], rule: Stacked) -> None:
         self._rule = rule
-        ordered = sorted(slots, key=lambda slot: slot.id)
-        self._places = {slot.id: place for place, slot in enumerate(ordered)}
-        self._surfaces = Surfaces.from_slots(ordered)
+        self._ordered = sorted(slots, key=lambda slot: slot.id)
+        self._places = {slot.id: place for place, slot in enumerate(self._ordered)}
         self._stacked: dict[str, bool] = {}
 
     def is_stacked(self, slot: str) -> bool:
         """Return whether another board hides this one; False for a slot that is not there."""
         if slot not in self._stacked:
             place = self._places.get(slot)
-            self._stacked[slot] = place is not None and self._is_hidden(place)
+            is_alone = len(self._places) == 1
+            self._stacked[slot] = place is not None and not is_alone and self._is_hidden(place)
         return self._stacked[slot]
+
+    @cached_property
+    def _surfaces(self) -> Surfaces:
+        return Surfaces.from_slots(self._ordered)
 
     def _is_hidden(self, place: int) -> bool:
         return bool((self._covered(place, self._before(place)) >= self._rule.covered_min).any())
