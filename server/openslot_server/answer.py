@@ -17,6 +17,8 @@ from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.traffic import traffic_rules
 from openslot_server.impressions.verdicts import REASONS, Verdict
 from openslot_spec.answer import answer_lines
+from openslot_spec.answer_peers import PEER_AREAS
+from openslot_spec.errors import OpenSlotError
 from openslot_spec.exposures import COLUMNS, ExposureColumns
 from openslot_spec.tickets import Ticket
 from openslot_view.answer import answer as of_the_core
@@ -29,10 +31,19 @@ SAID_OF_ALL = {"world": WORLD, "creative": "0" * 64, "line_item": "li-1", "price
 
 def answer(area: str, given: Any) -> dict[str, Any]:
     """Return `{"ok": value}` or `{"code": code}` for one vector of any area."""
+    if area in PEER_AREAS:
+        return _of_peers(area, given)
     if area != "traffic":
         return of_the_core(area, given)
     verdict = _traffic(given)
     return {"code": REASONS[verdict]} if verdict in REASONS else {"ok": "valid"}
+
+
+def _of_peers(area: str, given: Any) -> dict[str, Any]:
+    try:
+        return {"ok": PEER_AREAS[area](given)}
+    except OpenSlotError as error:
+        return {"code": error.code.value}
 
 
 def _traffic(given: Mapping[str, Any]) -> Verdict:

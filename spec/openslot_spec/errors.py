@@ -95,6 +95,15 @@ class Code(StrEnum):
     FILE_INVALID = "run.file_invalid"
     ARGUMENT_INVALID = "run.argument_invalid"
     LEDGER_BROKEN = "ledger.broken"
+    # between servers
+    SIGNATURE_INVALID = "peer.signature_invalid"
+    KEY_NOT_HELD = "peer.key_not_held"
+    SERVER_INVALID = "peer.server_invalid"
+    SERVER_UNKNOWN = "peer.server_unknown"
+    RECORD_INVALID = "peer.record_invalid"
+    FEED_EQUIVOCAL = "peer.feed_equivocal"
+    PEER_QUOTA = "peer.quota"
+    PEER_PATH = "peer.path"
 
 
 SENTENCES: dict[Code, str] = {
@@ -170,6 +179,14 @@ SENTENCES: dict[Code, str] = {
     Code.FILE_INVALID: "The file is not what this command reads.",
     Code.ARGUMENT_INVALID: "The argument cannot be used; see the command's --help.",
     Code.LEDGER_BROKEN: "The ledger's chain or its balances do not hold; the error names the first bad record.",
+    Code.SIGNATURE_INVALID: "The signature does not hold for these bytes and this purpose.",
+    Code.KEY_NOT_HELD: "The key is not one of the server's, or did not hold then; fetch its description again.",
+    Code.SERVER_INVALID: "The server's description is not valid, or does not go on from the one that is known.",
+    Code.SERVER_UNKNOWN: "No description of this server is known here; send it first.",
+    Code.RECORD_INVALID: "The signed record is not one of the standard, or of another feed; its origin must mend it.",
+    Code.FEED_EQUIVOCAL: "The origin signed two contents under one number; none of its feed is believed any more.",
+    Code.PEER_QUOTA: "The peer has sent more than it may; what is over is not kept.",
+    Code.PEER_PATH: "The records went through too many servers, or through this one before.",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from pydantic.json_schema import models_json_schema
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import SENTENCES, Code
 from openslot_spec.exposures import COLUMNS, EVIDENCE, RANGES, EventKind, WhyNot
-from openslot_spec.messages import MESSAGES, Envelope
+from openslot_spec.feeds import Head, SlotRecord
+from openslot_spec.messages import MESSAGES, Envelope, Message
 from openslot_spec.paths import Paths
+from openslot_spec.peering import PEERING
 from openslot_spec.profiles import Profile, profile_numbers
 from openslot_spec.records import Record
+from openslot_spec.servers import Server
 from openslot_spec.slots import EXTENSION, Slot, SlotTerms
 
 __all__ = ["generated"]
@@ -37,6 +41,10 @@ def generated() -> dict[str, str]:
         "schema/profile.json": _schema(Profile, "A definition of a viewable impression"),
         "schema/paths.json": _schema(Paths, "The ways of visitors through a world"),
         "schema/messages.json": _messages(),
+        "schema/server.json": _schema(Server, "What a server says of itself, before it is signed"),
+        "schema/slot_record.json": _schema(SlotRecord, "What stands at one slot, in a feed"),
+        "schema/head.json": _schema(Head, "Where a feed ends"),
+        "schema/peering.json": _enveloped("An OpenSlot message between servers in JSON", PEERING),
         f"{EXTENSION}/schema/node.{EXTENSION}.schema.json": _schema(SlotTerms, f"{EXTENSION} glTF node extension"),
         "errors.md": _errors(),
         "columns.md": _columns(),
@@ -50,8 +58,12 @@ def _schema(record: type[Record], title: str) -> str:
 
 
 def _messages() -> str:
+    return _enveloped("An OpenSlot message in JSON", MESSAGES)
+
+
+def _enveloped(title: str, messages: Mapping[str, type[Message]]) -> str:
     """Return one schema for all envelopes: `body` follows from `type`."""
-    models = [(Envelope, "validation"), *((message, "validation") for message in MESSAGES.values())]
+    models = [(Envelope, "validation"), *((message, "validation") for message in messages.values())]
     _, schema = models_json_schema(models, ref_template="#/$defs/{model}")  # type: ignore[arg-type]  # literal modes
     _tidy(schema)
     kinds = [
@@ -59,11 +71,11 @@ def _messages() -> str:
             "if": {"properties": {"type": {"const": name}}},
             "then": {"properties": {"body": {"$ref": f"#/$defs/{message.__name__}"}}},
         }
-        for name, message in MESSAGES.items()
+        for name, message in messages.items()
     ]
     envelope = schema["$defs"].pop("Envelope")
-    envelope["properties"]["type"] = {"enum": list(MESSAGES)}
-    return _json({"$schema": DIALECT, **envelope, "title": "An OpenSlot message in JSON", "allOf": kinds, **schema})
+    envelope["properties"]["type"] = {"enum": list(messages)}
+    return _json({"$schema": DIALECT, **envelope, "title": title, "allOf": kinds, **schema})
 
 
 def _tidy(schema: Any) -> None:
