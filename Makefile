@@ -68,7 +68,7 @@ screenshots: .venv/ready browser
 	@$(BIN)/python -m openslot_demo.screenshots assets/screenshots
 
 bench: .venv/ready
-	@for name in visibility ingest decisions; do $(BIN)/openslot bench $$name || exit 1; done
+	@for name in visibility ingest decisions creatives; do $(BIN)/openslot bench $$name || exit 1; done
 
 soak: .venv/ready tests/tools/node_modules/ready
 	@$(BIN)/pytest -q -m soak

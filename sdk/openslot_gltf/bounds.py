@@ -14,11 +14,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_gltf.accessors import Elements
+from openslot_gltf.accessors import Elements, extremes
 from openslot_gltf.document import Document, Json, default_roots, reached
-from openslot_gltf.geometry import default_weights, instances, scene_geometry
+from openslot_gltf.geometry import default_weights, instances, rest_positions, skinned, triangle_rows
 from openslot_gltf.poses import Poses, clip_times, poses_of
 from openslot_gltf.skinning import inverse_bind_matrices, joint_influences
+from openslot_gltf.transforms import world_matrices
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["Bounds", "SweptBounds", "content_bounds", "swept_bounds"]
@@ -81,17 +82,69 @@ def swept_bounds(document: Document) -> SweptBounds:
 
     Raises GEOMETRY_INVALID when scales multiply beyond all numbers.
     """
-    geometry = scene_geometry(document)
-    if not len(geometry.triangles):
-        raise OpenSlotError(Code.CREATIVE_REFUSED, "its default scene draws no triangle")
-    drawn = geometry.vertices[geometry.triangles.ravel()]
-    rest = moving = Bounds(drawn.min(axis=0), drawn.max(axis=0))
+    elements = Elements(document)
+    rest = moving = _at_rest(document, elements)
     if document.array("animations"):
         with np.errstate(over="ignore", invalid="ignore"):
-            moving = _in_motion(document, Elements(document), rest)
+            moving = _in_motion(document, elements, rest)
         if not np.isfinite(moving.size).all():
             raise OpenSlotError(Code.GEOMETRY_INVALID, "a clip leads beyond all numbers", where="/animations")
     return SweptBounds(rest, moving)
+
+
+def _at_rest(document: Document, elements: Elements) -> Bounds:
+    """Return the box of all triangles as they stand when no clip plays."""
+    nodes, worlds, drawn = document.array("nodes"), world_matrices(document.json), _Drawn(document, elements)
+    boxes = [
+        box
+        for index in worlds
+        if "mesh" in nodes[index]
+        for box in _node_boxes(nodes[index], worlds[index], worlds, drawn)
+    ]
+    if not boxes:
+        raise OpenSlotError(Code.CREATIVE_REFUSED, "its default scene draws no triangle")
+    rest = Bounds(np.min([low for low, _ in boxes], axis=0), np.max([high for _, high in boxes], axis=0))
+    if not np.isfinite(rest.size).all():
+        raise OpenSlotError(Code.GEOMETRY_INVALID, "a vertex lies beyond all numbers", where="/nodes")
+    return rest
+
+
+class _Drawn:
+    """The points of a document's primitives that triangles use, (3, n), each found once for the weights at rest."""
+
+    def __init__(self, document: Document, elements: Elements) -> None:
+        self.document = document
+        self.elements = elements
+        self._rows: dict[tuple[int, int], NDArray[np.bool_]] = {}
+
+    def rows(self, mesh: int, number: int, primitive: Json) -> NDArray[np.bool_]:
+        """Return which vertices of a primitive its triangles use."""
+        if (mesh, number) not in self._rows:
+            count = self.document.array("accessors")[primitive["attributes"]["POSITION"]]["count"]
+            used = np.zeros(count, np.bool_)
+            used[triangle_rows(primitive, self.elements, self.document)] = True
+            self._rows[mesh, number] = used
+        return self._rows[mesh, number]
+
+
+def _node_boxes(node: Json, world: Floats, worlds: dict[int, Floats], drawn: _Drawn) -> Iterator[tuple[Floats, Floats]]:
+    """Yield (low, high) of every primitive that a node draws, in each of its instances."""
+    mesh, elements = drawn.document.array("meshes")[node["mesh"]], drawn.elements
+    for number, primitive in enumerate(mesh["primitives"]):
+        used = drawn.rows(node["mesh"], number, primitive)
+        if not used.any():
+            continue
+        points = rest_positions(primitive, elements, default_weights(node, mesh))
+        with np.errstate(over="ignore", invalid="ignore"):
+            if "skin" in node:
+                none = np.empty((0, 3), np.int64)
+                placed, _ = skinned(drawn.document, elements, node, worlds, (primitive, points, none))
+                yield extremes(placed if used.all() else placed[used])
+                continue
+            columns = np.ascontiguousarray((points if used.all() else points[used]).T)
+            for world_from_mesh in instances(node, elements, world):
+                carried = world_from_mesh[:3, :3] @ columns
+                yield carried.min(axis=1) + world_from_mesh[:3, 3], carried.max(axis=1) + world_from_mesh[:3, 3]
 
 
 def _in_motion(document: Document, elements: Elements, bounds: Bounds) -> Bounds:

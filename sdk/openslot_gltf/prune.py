@@ -45,10 +45,12 @@ class _Kept(Move):
         return self.places[array][value] if array in self.places else value
 
 
-def unused(document: Document) -> str:
-    """Return in words what nothing refers to; empty where everything has its use."""
-    met = _met(document.json)
-    lost = {name: len(document.array(name)) - len(met.get(name, ())) for name in PRUNED}
+def unused(document: Document, json: Json, met: Mapping[str, set[int]]) -> str:
+    """Return in words what nothing refers to; empty where everything has its use.
+
+    `met` is what the file's own JSON refers to; `document` is what became of it.
+    """
+    lost = {name: len(json.get(name, ())) - len(met[name]) for name in PRUNED}
     bytes_lost = _bytes_lost(document)
     parts = [f"{count} {name}" for name, count in lost.items() if count]
     return ", ".join([*parts, *([f"{bytes_lost} bytes"] if bytes_lost else [])])

@@ -61,11 +61,11 @@ def check(data: bytes, tier: str = "M") -> Verdict:
 def examined(data: bytes, limits: Limits) -> Verdict:
     """Return the verdict on `data` under `limits`."""
     report = Report(limits.tolerated)
-    document = _structured(data, limits, report)
+    document, lost = _structured(data, limits, report)
     if document is not None:
         document = _formatted(document, limits, report)
     if document is not None:
-        document = _with_sound_data(document, report, creative=limits.creative)
+        document = _with_sound_data(document, lost, report)
     stats = None if document is None else _measured(document, limits, report)
     return Verdict(tuple(report.findings), None if report.refused else document, stats)
 
@@ -84,27 +84,27 @@ def read_document(data: bytes, limits: Limits = SCENE) -> Document:
     return verdict.document
 
 
-def _structured(data: bytes, limits: Limits, report: Report) -> Document | None:
-    """Bytes to a document whose shape, bounds and tree hold."""
+def _structured(data: bytes, limits: Limits, report: Report) -> tuple[Document | None, str]:
+    """Bytes to a document whose shape, bounds and tree hold, and of a creative what nothing in it refers to."""
     parts = opened(data, limits, report)
-    if parts is None:
-        return None
+    walk = None if parts is None else check_shape(parts[0], limits, report)
+    if parts is None or walk is None or report.refused:
+        return None, ""
     json, binary = parts
-    walk = check_shape(json, limits, report)
-    if walk is None or report.refused:
-        return None
     check_extensions(json, walk, limits, report)
     document = None if report.refused else packed(mended_lists(json, walk, report), binary, limits, report)
-    if document is not None and limits.decodes:
-        plain = expanded(document, limits, report)
-        document = plain if plain is document or not limits.creative or report.refused else pruned(plain)
-    if document is None or report.refused:
-        return None
-    check_accessors(document, limits, report)
-    check_graph(document.json, limits, report)
+    if document is None:
+        return None, ""
+    lost = unused(document, json, walk.met) if limits.creative else ""
+    plain = expanded(document, limits, report) if limits.decodes else document
+    if plain is not document and limits.creative and not report.refused:
+        plain, lost = pruned(plain), ""
+    if not report.refused:
+        check_accessors(plain, limits, report)
+        check_graph(plain.json, limits, report)
     if report.refused:
-        return None
-    return Document(mended_scenes(document.json, report), document.binary)
+        return None, ""
+    return Document(mended_scenes(plain.json, report), plain.binary), lost
 
 
 def _formatted(document: Document, limits: Limits, report: Report) -> Document | None:
@@ -121,8 +121,8 @@ def _formatted(document: Document, limits: Limits, report: Report) -> Document |
     return None if report.refused else document
 
 
-def _with_sound_data(document: Document, report: Report, *, creative: bool) -> Document | None:
-    """The numbers in the binary chunk; bounds are mended, and of a creative what nothing refers to goes."""
+def _with_sound_data(document: Document, lost: str, report: Report) -> Document | None:
+    """The numbers in the binary chunk; bounds are mended, and what nothing refers to goes (`lost` says what)."""
     elements = Elements(document)
     mended = mended_bounds(document, elements, report)
     if not report.refused:
@@ -131,7 +131,6 @@ def _with_sound_data(document: Document, report: Report, *, creative: bool) -> D
         check_keys(document, elements, report)
     if report.refused:
         return None
-    lost = unused(mended) if creative else ""
     if not lost:
         return mended
     report.add(Rule.DATA_UNUSED, "", lost)

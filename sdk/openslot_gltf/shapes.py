@@ -43,6 +43,8 @@ class Check:
         self.counts = counts
         self.extensions = extensions
         self.report = report
+        self.met: dict[str, set[int]] = {name: set() for name in counts}
+        """The indices that something refers to, by array."""
         self.found: list[tuple[str, str, str]] = []
         """(extension, place, pointer) of every extension object met."""
 
@@ -97,6 +99,8 @@ class Ref:
         """Report an index beyond the array."""
         if type(value) is not int or not 0 <= value < walk.counts.get(self.array, 0):
             walk.report.add(Rule.SHAPE_INDEX, where, f"{value!r:.40} of {walk.counts.get(self.array, 0)} {self.array}")
+        else:
+            walk.met[self.array].add(value)
 
     def moved(self, value: Any, move: Move) -> Any:
         """Return the index in the merged array."""
@@ -248,6 +252,8 @@ class Pointer:
         array, index, _ = split_pointer(value)
         if array not in walk.counts or not 0 <= index < walk.counts[array]:
             walk.report.add(Rule.SHAPE_INDEX, where, f"{value!r:.60} points to nothing")
+        else:
+            walk.met[array].add(index)
 
     def moved(self, value: Any, move: Move) -> Any:
         """Return the pointer with its index shifted."""

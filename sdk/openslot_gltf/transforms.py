@@ -21,6 +21,7 @@ __all__ = [
 
 Matrix = NDArray[np.float64]
 SHEAR_TOLERANCE = 1e-3
+PLACES = frozenset({"matrix", "rotation", "scale", "translation"})
 
 
 def rotation_matrix(x: float, y: float, z: float, w: float) -> Matrix:
@@ -90,7 +91,8 @@ def world_matrices(json: Json) -> dict[int, Matrix]:
     with np.errstate(over="ignore", invalid="ignore"):
         for index in order:
             for child in nodes[index].get("children", ()):
-                worlds[child] = worlds[index] @ local_matrix(nodes[child])
+                moves = not PLACES.isdisjoint(nodes[child])
+                worlds[child] = worlds[index] @ local_matrix(nodes[child]) if moves else worlds[index]
                 order.append(child)
     return worlds
 

@@ -21,6 +21,7 @@ BENCHES = {
     "visibility": "openslot_view.bench",
     "ingest": "openslot_server.bench.ingest",
     "decisions": "openslot_server.bench.decisions",
+    "creatives": "openslot_server.bench.creatives",
 }
 """Each module has `run(progress) -> (figures, table)`: figures by name, and a table as a list of rows (dicts)."""
 
@@ -54,6 +55,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: _version(name) for name in libraries},
         "three-mesh-bvh": _node_version("three-mesh-bvh"),
+        "gltf-validator": _node_version("gltf-validator"),
     }
 
 

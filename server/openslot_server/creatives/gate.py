@@ -23,6 +23,28 @@ from openslot_spec.slots import SlotTerms
 __all__ = ["examine"]
 
 DECODING = {name: replace(limits, decodes=True) for name, limits in TIERS.items()}
+SAMPLE = write_glb(
+    Document(
+        {
+            "asset": {"version": "2.0"},
+            "scenes": [{"nodes": [0]}],
+            "nodes": [{"mesh": 0}],
+            "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 0}]}],
+            "materials": [{}],
+            "accessors": [
+                {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3", "min": [0] * 3, "max": [0, 0, 0]},
+                {"bufferView": 1, "componentType": 5123, "count": 6, "type": "SCALAR"},
+            ],
+            "bufferViews": [
+                {"buffer": 0, "byteLength": 36, "target": 34962},
+                {"buffer": 0, "byteOffset": 36, "byteLength": 12, "target": 34963},
+            ],
+            "buffers": [{"byteLength": 48}],
+        },
+        bytes(48),
+    )
+)
+"""A file that takes a worker once through all that the next one will: see `zygote`."""
 loaded(DECODING["M"])  # a worker of the sandbox can open no file to load anything
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from openslot_server.creatives.verdict import MAX_TEXT, Finding
 
-__all__ = ["second_opinion"]
+__all__ = ["folder_with", "second_opinion"]
 
 TIME_S = 10.0
 MEMORY_MB = 512
@@ -34,7 +34,7 @@ process.stdin.on("data", (chunk) => chunks.push(chunk)).on("end", async () => {
 
 def second_opinion(data: bytes) -> tuple[Finding, ...] | None:
     """Return the validator's errors and warnings on a glTF file, codes `khronos.*`; None where it is not installed."""
-    node, place = shutil.which("node"), _place()
+    node, place = shutil.which("node"), folder_with("gltf-validator")
     if node is None or place is None:
         return None
     command = [node, f"--max-old-space-size={MEMORY_MB}", "-e", PROGRAM, str(place)]
@@ -59,9 +59,9 @@ def second_opinion(data: bytes) -> tuple[Finding, ...] | None:
     )
 
 
-def _place() -> Path | None:
-    """Return the folder from which Node finds the validator."""
-    return next((place() for place in PLACES if (place() / "node_modules" / "gltf-validator").is_dir()), None)
+def folder_with(package: str) -> Path | None:
+    """Return the folder from which Node finds an npm package, None where it is not installed."""
+    return next((place() for place in PLACES if (place() / "node_modules" / package).is_dir()), None)
 
 
 def _finding(code: str, message: str) -> Finding:

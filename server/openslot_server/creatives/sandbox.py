@@ -13,6 +13,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -28,6 +30,7 @@ __all__ = ["GATE", "Sandbox", "SandboxLimits"]
 
 GATE = "openslot_server.creatives.gate:examine"
 START_DEADLINE_S = 30.0
+SPARES = 2
 INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 """All a worker sees of the server's environment; keys and passwords stay here."""
 
@@ -87,17 +90,15 @@ class Sandbox:
 
     async def _judge(self, question: bytes) -> Verdict:
         running = await self._running()
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                job = running.start(theirs)
+        with running.worker() as worker:
             try:
                 async with asyncio.timeout(self.limits.wall_s):
-                    answer = await _ask(ours, question, self.limits.result_bytes)
+                    answer = await worker.ask(question, self.limits.result_bytes)
             except TimeoutError:
                 return Verdict.contained(SandboxFault.TIME, f"more than {self.limits.wall_s:g} s")
             finally:
-                running.end(job)
+                running.prepare()
+                running.end(worker.number)
         return _read(answer, self.limits.result_bytes)
 
     async def _running(self) -> _Zygote:
@@ -109,6 +110,55 @@ class Sandbox:
             return self._zygote
 
 
+class _Worker:
+    """The server's end of one worker: a socket for the answer, and memory in which the question lies.
+
+    Through the socket a file of megabytes would take as many turns of both processes as it has buffers full.
+    """
+
+    def __init__(self, number: int, job: socket.socket, paper: int) -> None:
+        self.number = number
+        self.paper = paper
+        self._job = job
+        job.settimeout(0)
+
+    async def ask(self, question: bytes, limit_bytes: int) -> bytes:
+        """Return what the worker answers, at most a little more than `limit_bytes`."""
+        loop = asyncio.get_running_loop()
+        answer = bytearray()
+        with suppress(ConnectionError):  # the worker died; what it said until then is judged
+            _write_all(self.paper, question)
+            self._job.shutdown(socket.SHUT_WR)
+            while len(answer) <= limit_bytes and (chunk := await loop.sock_recv(self._job, 1 << 16)):
+                answer += chunk
+        return bytes(answer)
+
+    def close(self) -> None:
+        """Let go of the worker; it is the zygote that ends it."""
+        self._job.close()
+        os.close(self.paper)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _memory() -> int:
+    """Return the descriptor of a file without a name."""
+    if sys.platform == "linux":
+        return os.memfd_create("openslot-creative")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
 class _Zygote:
     """The server's end of the warm process."""
 
@@ -116,6 +166,7 @@ class _Zygote:
         self._control, theirs = socket.socketpair()
         self._control.settimeout(0)
         self._numbers = count(1)
+        self._spares: deque[_Worker] = deque()
         with theirs:
             self._process = _spawn(theirs, gate, limits)
 
@@ -137,11 +188,28 @@ class _Zygote:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def start(self, job: socket.socket) -> int:
-        """Fork a worker that reads from `job`, and return its number."""
+    def worker(self) -> _Worker:
+        """Return a worker, the spare one if there is."""
+        return self._spares.popleft() if self._spares else self._forked()
+
+    def prepare(self) -> None:
+        """Have workers forked and warm before there are files for them: the next ones then do not wait for that."""
+        with suppress(OSError):  # a zygote that died: the next check starts another
+            while len(self._spares) < SPARES:
+                self._spares.append(self._forked())
+
+    def _forked(self) -> _Worker:
         number = next(self._numbers)
-        socket.send_fds(self._control, [zygote.ORDER.pack(zygote.START, number)], [job.fileno()])
-        return number
+        ours, theirs = socket.socketpair()
+        worker = _Worker(number, ours, _memory())
+        try:
+            with theirs:
+                order, descriptors = zygote.ORDER.pack(zygote.START, number), [theirs.fileno(), worker.paper]
+                socket.send_fds(self._control, [order], descriptors)
+        except OSError:
+            worker.close()
+            raise
+        return worker
 
     def end(self, number: int) -> None:
         """Kill and reap a worker, finished or not."""
@@ -150,6 +218,8 @@ class _Zygote:
 
     def stop(self) -> None:
         """Kill the zygote's whole process group, workers included."""
+        while self._spares:
+            self._spares.pop().close()
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._control.close()
@@ -173,18 +243,6 @@ def _spawn(control: socket.socket, gate: str, limits: SandboxLimits) -> subproce
 def _question(data: bytes, tier: Tier, slot: SlotTerms | None) -> bytes:
     terms = "" if slot is None else slot.model_dump_json()
     return f"{tier}{terms}\n".encode() + data
-
-
-async def _ask(job: socket.socket, question: bytes, limit_bytes: int) -> bytes:
-    loop = asyncio.get_running_loop()
-    job.settimeout(0)
-    answer = bytearray()
-    with suppress(ConnectionError):  # the worker died; what it said until then is judged
-        await loop.sock_sendall(job, question)
-        job.shutdown(socket.SHUT_WR)
-        while len(answer) <= limit_bytes and (chunk := await loop.sock_recv(job, 1 << 16)):
-            answer += chunk
-    return bytes(answer)
 
 
 def _read(answer: bytes, limit_bytes: int) -> Verdict:

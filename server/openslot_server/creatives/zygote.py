@@ -1,7 +1,8 @@
 """The warm process that forks one worker for each untrusted file.
 
-    server ── control socket ──▶ zygote: START n (with one end of a job socket) · END n
-    server ── job socket n ────▶ worker n: order, newline, file, half-close; back come a kind and the gate's bytes
+    server ── control socket ──▶ zygote: START n (with one end of a job socket, and memory) · END n
+    server ── memory n ────────▶ worker n: what is asked, newline, file; a half-close of socket n says that it is there
+    server ◀── job socket n ──── worker n: a kind and the gate's bytes
 
 It imports the gate once, so that a worker is ready within a millisecond. A worker ends by `os._exit` alone: it never
 returns into this module's loop. The zygote alone signals its workers, and only while they are unreaped, so that a
@@ -42,7 +43,7 @@ JUDGED: Final = b"V"
 OUT_OF_MEMORY: Final = b"M"
 CRASHED: Final = b"X"
 
-CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
 DESCRIPTORS = 1024
 """More than a zygote ever has open."""
 
@@ -52,6 +53,7 @@ def main(arguments: list[str]) -> None:
     descriptor, gate_name, memory_bytes, cpu_s = arguments
     module, _, name = gate_name.partition(":")
     gate: Gate = getattr(import_module(module), name)
+    sample: bytes = getattr(import_module(module), "SAMPLE", b"")
     with suppress(OSError):  # Linux: when memory runs out, a worker goes before the server does
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     _drop_privileges()
@@ -59,10 +61,10 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()  # a worker's collections then leave the shared pages shared
     control.sendall(READY)
-    _serve(control, gate, _limits(int(memory_bytes), int(cpu_s)))
+    _serve(control, gate, sample, _limits(int(memory_bytes), int(cpu_s)))
 
 
-def _serve(control: socket.socket, gate: Gate, limits: dict[int, int]) -> None:
+def _serve(control: socket.socket, gate: Gate, sample: bytes, limits: dict[int, int]) -> None:
     workers: dict[int, int] = {}
     while True:
         order, descriptors = _next_order(control)
@@ -70,7 +72,7 @@ def _serve(control: socket.socket, gate: Gate, limits: dict[int, int]) -> None:
             break
         kind, number = ORDER.unpack(order)
         if kind == START:
-            workers[number] = _fork(descriptors[0], gate, limits)
+            workers[number] = _fork((descriptors[0], descriptors[1]), gate, sample, limits)
         else:
             _end(workers.pop(number))
     for process in workers.values():
@@ -79,17 +81,18 @@ def _serve(control: socket.socket, gate: Gate, limits: dict[int, int]) -> None:
 
 def _next_order(control: socket.socket) -> tuple[bytes, list[int]]:
     try:
-        order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
+        order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 2)
     except ConnectionError:
         return b"", []
     return order, descriptors
 
 
-def _fork(descriptor: int, gate: Gate, limits: dict[int, int]) -> int:
+def _fork(descriptors: tuple[int, int], gate: Gate, sample: bytes, limits: dict[int, int]) -> int:
     process = os.fork()
     if process == 0:
-        _work(descriptor, gate, limits)
-    os.close(descriptor)
+        _work(descriptors, gate, sample, limits)
+    for descriptor in descriptors:
+        os.close(descriptor)
     return process
 
 
@@ -98,10 +101,11 @@ def _end(process: int) -> None:
     os.waitpid(process, 0)
 
 
-def _work(descriptor: int, gate: Gate, limits: dict[int, int]) -> None:
+def _work(descriptors: tuple[int, int], gate: Gate, sample: bytes, limits: dict[int, int]) -> None:
     try:
-        job = _confine(descriptor, limits)
-        asked, data = _receive(job)
+        job, paper = _confine(descriptors, limits)
+        _answer(gate, sample, "L")  # what it touches is its own before the file comes, not while one waits
+        asked, data = _question(job, paper)
         job.sendall(_answer(gate, data, asked))
     finally:
         os._exit(0)
@@ -116,13 +120,15 @@ def _answer(gate: Gate, data: bytes, asked: str) -> bytes:
         return CRASHED + type(error).__name__.encode()
 
 
-def _confine(descriptor: int, limits: dict[int, int]) -> socket.socket:
-    os.closerange(0, descriptor)
-    os.closerange(descriptor + 1, DESCRIPTORS)
-    job = socket.socket(fileno=descriptor)
+def _confine(descriptors: tuple[int, int], limits: dict[int, int]) -> tuple[socket.socket, int]:
+    low, high = sorted(descriptors)
+    os.closerange(0, low)
+    os.closerange(low + 1, high)
+    os.closerange(high + 1, DESCRIPTORS)
+    job = socket.socket(fileno=descriptors[0])
     for name, limit in limits.items():
         resource.setrlimit(name, (limit, limit))
-    return job
+    return job, descriptors[1]
 
 
 def _limits(memory_bytes: int, cpu_s: int) -> dict[int, int]:
@@ -147,12 +153,13 @@ def _drop_privileges() -> None:
         os.setuid(nobody.pw_uid)
 
 
-def _receive(job: socket.socket) -> tuple[str, bytes]:
-    data = bytearray()
-    while chunk := job.recv(CHUNK_BYTES):
-        data += chunk
-    end = data.index(b"\n")
-    return data[:end].decode(), bytes(memoryview(data)[end + 1 :])
+def _question(job: socket.socket, paper: int) -> tuple[str, bytes]:
+    """Wait for the half-close, then return what is asked and the file."""
+    job.recv(1)
+    size = os.fstat(paper).st_size
+    head = os.pread(paper, min(size, HEAD_BYTES), 0)
+    end = head.index(b"\n")
+    return head[:end].decode(), os.pread(paper, size - end - 1, end + 1)
 
 
 if __name__ == "__main__":
