@@ -20,6 +20,7 @@ from openslot_server.storage.store import Row, Store
 from openslot_server.storage.turns import Turns
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import Message
+from openslot_spec.session import Broadcast
 
 __all__ = ["Clock", "Core", "Listener"]
 
@@ -40,7 +41,7 @@ class Listener(Protocol):
         """Say why, and close the connection."""
         ...
 
-    def push(self, message: Message) -> None:
+    def push(self, broadcast: Broadcast) -> None:
         """Send a message that was not asked for."""
         ...
 

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgpack
@@ -25,6 +25,8 @@ __all__ = ["JSON", "MSGPACK", "SUBPROTOCOLS", "Codec"]
 
 MAX_CONTAINERS = 20_000
 BIN = "$bin"
+FIXMAP = 0x80
+"""How msgpack begins a map of few fields."""
 PLAIN = frozenset({bytes, int, bool})
 """What is good whatever its value."""
 
@@ -40,11 +42,18 @@ class Codec:
         """Return the envelope's bytes; in JSON they are UTF-8 text."""
         return self.write(envelope.model_dump(exclude_none=True))
 
-    def write(self, plain: dict[str, Any]) -> bytes:
-        """Return the bytes of an envelope that is known to be one, as maps and arrays."""
+    def write(self, plain: Any) -> bytes:
+        """Return the bytes of an envelope that is known to be one, as maps and arrays, or of a part of it."""
         if self.text:
             return json.dumps(plain, default=_bin, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
         return bytes(msgpack.packb(plain))
+
+    def wrap(self, head: Mapping[str, str | int], body: bytes) -> bytes:
+        """Return the envelope of a body that is written already; `head` is all of it but the body."""
+        if self.text:
+            return self.write(head)[:-1] + b',"body":' + body + b"}"
+        fields = b"".join(self.write(part) for item in head.items() for part in item)
+        return bytes([FIXMAP | len(head) + 1]) + fields + self.write("body") + body
 
     def decode(self, data: bytes, limit_bytes: int) -> Envelope:
         """Return the envelope in `data`.

@@ -19,7 +19,7 @@ from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES
 from openslot_spec.messages import BOTH, MESSAGES, SERVER, WORLD, Bye, Error, Hello, Message, Welcome
 
-__all__ = ["MAX_PENDING", "InvalidBodyError", "Received", "Role", "Session", "State"]
+__all__ = ["MAX_PENDING", "Broadcast", "InvalidBodyError", "Received", "Role", "Session", "State"]
 
 Role = Literal["world", "server"]
 MAX_PENDING = 256
@@ -63,6 +63,20 @@ class Received:
     body: Message
 
 
+class Broadcast:
+    """A message for many connections: its body is written once for each codec."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self._bodies: dict[str, bytes] = {}
+
+    def body(self, codec: Codec) -> bytes:
+        """Return the body's bytes."""
+        if codec.name not in self._bodies:
+            self._bodies[codec.name] = codec.write(self.message.model_dump(exclude_none=True))
+        return self._bodies[codec.name]
+
+
 class Session:
     """One side of one connection."""
 
@@ -93,6 +107,13 @@ class Session:
         self._next_id += 1
         self.state = after
         return number, data
+
+    def pass_on(self, broadcast: Broadcast) -> bytes:
+        """Return the bytes that carry a message which many connections get; nobody answers it."""
+        self.state = self._after(self.role, type(broadcast.message))
+        head: dict[str, str | int] = {"type": broadcast.message.TYPE, "id": self._next_id}
+        self._next_id += 1
+        return self.codec.wrap(head, broadcast.body(self.codec))
 
     def receive(self, data: bytes) -> Received:
         """Return the message in `data`.

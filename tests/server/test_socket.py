@@ -40,6 +40,7 @@ from openslot_spec.messages import (
     SlotsPut,
     SlotsRemove,
 )
+from openslot_spec.session import Broadcast
 from tests.server.live import CREATIVE, OPERATOR, SLOT, Live, live, until
 
 CODECS = pytest.mark.parametrize("codec", [MSGPACK, JSON], ids=lambda codec: codec.name)
@@ -293,7 +294,7 @@ async def test_a_reader_that_stops_reading_is_let_go_and_holds_little(tmp_path: 
         (connection,) = served.server.listeners
         push = PlacementsRevoked(creative=CREATIVE, reason="x" * 1000)
         for _ in range(20_000):
-            connection.push(push)
+            connection.push(Broadcast(push))
             await asyncio.sleep(0)
             if not served.server.listeners:
                 break

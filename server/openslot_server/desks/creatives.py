@@ -8,6 +8,7 @@ from openslot_server.demand.model import Creative
 from openslot_server.desks.own import own
 from openslot_server.keys import Principal
 from openslot_spec.messages import PlacementsRevoked
+from openslot_spec.session import Broadcast
 
 __all__ = ["CreativeDesk"]
 
@@ -42,8 +43,9 @@ class CreativeDesk:
         principal.require_account("advertiser", creative.advertiser)
         revoked = creative.model_copy(update={"revoked": True})
         await self._core.commit([self._core.rooms.orders.keep_creative(revoked, self._core.clock())])
+        push = Broadcast(PlacementsRevoked(creative=sha256, reason=reason))
         for listener in tuple(self._core.listeners):
-            listener.push(PlacementsRevoked(creative=sha256, reason=reason))
+            listener.push(push)
         return revoked
 
     def revocations(self) -> list[PlacementsRevoked]:

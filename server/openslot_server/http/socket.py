@@ -21,7 +21,7 @@ from openslot_server.state import Server
 from openslot_spec.codec import SUBPROTOCOLS, Codec
 from openslot_spec.errors import SENTENCES, Code, OpenSlotError
 from openslot_spec.messages import Bye, Error, Hello, Message, Welcome
-from openslot_spec.session import InvalidBodyError, Received, Session, State
+from openslot_spec.session import Broadcast, InvalidBodyError, Received, Session, State
 
 __all__ = ["CLOSE_CODES", "Connection", "socket"]
 
@@ -79,10 +79,11 @@ class Connection:
         self.key = ""
         self._gone = asyncio.Event()
 
-    def push(self, message: Message) -> None:
+    def push(self, broadcast: Broadcast) -> None:
         """Send a message that was not asked for; only a greeted world can take it."""
         if self._session.state is State.READY:
-            self._send(message)
+            self._metrics.count(broadcast.message)
+            self._outbound.put(self._session.pass_on(broadcast))
 
     def end(self, why: OpenSlotError) -> None:
         """Say why, and close the connection."""
