@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     requests_per_second_of_address: Annotated[int, Field(ge=1, le=1_000_000)] = 500
     """Over HTTP from one address, with or without a key, creatives and handshakes of sockets among them."""
     connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    quota_bytes: Annotated[int, Field(ge=1, le=2**50)] = 2 * 1024**3
+    """Of creatives that one advertiser may keep, uploads on their way among them; withdrawn ones do not count."""
+    quota_creatives: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
     limits: Limits = Limits()
     """In a variable: as JSON."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -59,6 +59,10 @@ class Code(StrEnum):
     CREATIVE_HASH_MISMATCH = "creative.hash_mismatch"
     PREVIEW_FAILED = "preview.failed"
     PREVIEW_UNAVAILABLE = "preview.unavailable"
+    CREATIVE_QUOTA = "creative.quota"
+    UPLOAD_UNKNOWN = "upload.unknown"
+    UPLOAD_CONFLICT = "upload.conflict"
+    UPLOAD_VERSION = "upload.version"
     # demand
     CAMPAIGN_UNKNOWN = "campaign.unknown"
     LINE_ITEM_INVALID = "line_item.invalid"
@@ -146,6 +150,10 @@ SENTENCES: dict[Code, str] = {
     Code.CREATIVE_HASH_MISMATCH: "The bytes received do not have the announced sha-256; they are not shown.",
     Code.PREVIEW_FAILED: "The renderer refuses the file or does not finish it in time; an upload does not need it.",
     Code.PREVIEW_UNAVAILABLE: "No renderer runs here; the error says what to install.",
+    Code.CREATIVE_QUOTA: "The advertiser's quota is used up; withdraw creatives, or ask the operator for more.",
+    Code.UPLOAD_UNKNOWN: "No upload has this id: it was ended or expired; begin a new one.",
+    Code.UPLOAD_CONFLICT: "The upload does not stand there; ask with HEAD and go on from its `Upload-Offset`.",
+    Code.UPLOAD_VERSION: "Uploads in parts speak tus 1.0.0: send `Tus-Resumable: 1.0.0`.",
     Code.CAMPAIGN_UNKNOWN: "No campaign has this id.",
     Code.LINE_ITEM_INVALID: "The line item cannot run as written; the error names the field and the rule.",
     Code.LINE_ITEM_UNKNOWN: "No line item has this id.",

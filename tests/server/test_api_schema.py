@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from openslot_server.http.api import OPERATIONS, description
-from openslot_server.http.records import Empty, Upload
+from openslot_server.http.records import BYTES, Empty
 from openslot_server.http.routes import Operation
 from tests.server.json_schemas import fitting, nearly
 from tests.server.serving import application
 
 SCHEMAS = description()["components"]["schemas"]
-WITH_BODY = [operation for operation in OPERATIONS if operation.body not in (Empty, Upload)]
+WITH_BODY = [operation for operation in OPERATIONS if operation.body not in (Empty, *BYTES)]
 HURRIED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -75,7 +76,7 @@ def test_what_the_server_takes_fits_the_schema(client: TestClient, operation: Op
 def test_any_query_and_path_is_answered(client: TestClient, operation: Operation, data: st.DataObject) -> None:
     query = data.draw(st.dictionaries(st.sampled_from(["limit", "after", "by", "format", "tier", "x"]), st.text()))
     name = data.draw(st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1))
-    path = operation.path.replace("{id}", "{}").replace("{sha256}", "{}").replace("{name}", "{}").format(_quoted(name))
+    path = re.sub(r"\{\w+\}", lambda _: _quoted(name), operation.path)
     answer = client.request(operation.method, path, params=query)
     assert answer.status_code < 500, answer.text
 

@@ -1,8 +1,11 @@
+import gzip
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.server.glbs import board, glb, parts
 from tests.server.serving import Serving, serving
@@ -11,6 +14,7 @@ DATA = board()
 SHA256 = hashlib.sha256(DATA).hexdigest()
 SIZE = len(DATA)
 PATH = f"/assets/{SHA256}"
+PLAIN = {"Accept-Encoding": "identity"}
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Serving]:
 
 
 async def test_the_bytes_approved_are_the_bytes_served_for_ever_and_to_all(served: Serving) -> None:
-    answer = await served.ask("", "GET", PATH)
+    answer = await served.ask("", "GET", PATH, headers=PLAIN)
     assert (answer.status_code, answer.content) == (200, DATA)
     assert answer.headers["content-type"] == "model/gltf-binary"
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -44,14 +48,14 @@ async def test_what_was_repaired_is_served_repaired_and_named_so(served: Serving
 
 
 async def test_a_head_has_the_headers_alone(served: Serving) -> None:
-    whole, head = await served.ask("", "GET", PATH), await served.ask("", "HEAD", PATH)
+    whole, head = await served.ask("", "GET", PATH, headers=PLAIN), await served.ask("", "HEAD", PATH, headers=PLAIN)
     assert (head.status_code, head.content) == (200, b"")
     assert dict(head.headers) == dict(whole.headers)
 
 
 @pytest.mark.parametrize("field", [f'"{SHA256}"', f'W/"{SHA256}"', "*", f'"other", "{SHA256}"'])
 async def test_what_is_known_is_not_sent_again(served: Serving, field: str) -> None:
-    answer = await served.ask("", "GET", PATH, headers={"If-None-Match": field})
+    answer = await served.ask("", "GET", PATH, headers=PLAIN | {"If-None-Match": field})
     assert (answer.status_code, answer.content) == (304, b"")
 
 
@@ -103,7 +107,7 @@ async def test_what_was_never_approved_is_not_there(served: Serving, name: str) 
 async def test_a_revoked_creative_is_gone_and_does_not_come_back(served: Serving) -> None:
     gone = await served.ask("aurora", "DELETE", f"/v1/creatives/{SHA256}", params={"reason": "withdrawn"})
     assert gone.json()["revoked"]
-    answer = await served.ask("", "GET", PATH)
+    answer = await served.ask("", "GET", PATH, headers=PLAIN)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "creative.unknown")
     assert answer.headers["cache-control"] == "no-store"
     again = await served.upload("aurora", DATA)
@@ -113,7 +117,7 @@ async def test_a_revoked_creative_is_gone_and_does_not_come_back(served: Serving
 async def test_bytes_that_were_swapped_after_approval_are_not_served(served: Serving) -> None:
     place = served.server.settings.library / SHA256
     place.write_bytes(board(9, 9))
-    answer = await served.ask("", "GET", PATH)
+    answer = await served.ask("", "GET", PATH, headers=PLAIN)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "creative.hash_mismatch")
     assert answer.headers["cache-control"] == "no-store"
 
@@ -129,3 +133,67 @@ async def test_what_was_approved_is_served_after_a_restart(tmp_path: Path) -> No
         await first.upload("aurora", DATA)
     async with serving(tmp_path) as second:
         assert (await second.ask("", "GET", PATH)).content == DATA
+
+
+@pytest.mark.parametrize("field", ["gzip", "br, gzip;q=0.5", "*", "GZIP", "identity;q=0.5, *;q=0.1"])
+async def test_who_takes_gzip_gets_the_model_packed_under_an_etag_of_its_own(served: Serving, field: str) -> None:
+    async with served.client.stream("GET", PATH, headers={"Accept-Encoding": field}) as answer:
+        packed = b"".join([piece async for piece in answer.aiter_raw()])
+    assert answer.status_code == 200
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["etag"] == f'"{SHA256}-gzip"'
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert int(answer.headers["content-length"]) == len(packed) < SIZE
+    assert gzip.decompress(packed) == DATA
+    head = await served.ask("", "HEAD", PATH, headers={"Accept-Encoding": field})
+    assert dict(head.headers) == dict(answer.headers)
+    known = {"Accept-Encoding": field, "If-None-Match": answer.headers["etag"]}
+    assert (await served.ask("", "GET", PATH, headers=known)).status_code == 304
+    other = known | {"If-None-Match": f'"{SHA256}"'}  # what a cache holds plain is not what it asks for
+    assert (await served.ask("", "GET", PATH, headers=other)).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["", "identity", "br", "gzip;q=0", "*;q=0.000", "gzip; q=0.0, *", "xgzip"])
+async def test_who_does_not_take_gzip_gets_the_plain_bytes_and_caches_know(served: Serving, field: str) -> None:
+    answer = await served.ask("", "GET", PATH, headers={"Accept-Encoding": field})
+    assert (answer.content, answer.headers["etag"]) == (DATA, f'"{SHA256}"')
+    assert "content-encoding" not in answer.headers
+    assert answer.headers["vary"] == "Accept-Encoding"
+
+
+async def test_a_range_is_of_the_plain_bytes_whoever_takes_gzip(served: Serving) -> None:
+    headers = {"Accept-Encoding": "gzip", "Range": "bytes=4-11"}
+    answer = await served.ask("", "GET", PATH, headers=headers)
+    assert (answer.status_code, answer.content) == (206, DATA[4:12])
+    packed = headers | {"If-Range": f'"{SHA256}-gzip"'}  # the rest of a packed download does not continue a plain one
+    assert (await served.ask("", "GET", PATH, headers=packed)).status_code == 200
+
+
+@pytest.mark.parametrize("harm", ["cut", "swapped", "more", "gone"])
+async def test_a_packed_file_that_does_not_hold_costs_nothing(served: Serving, harm: str) -> None:
+    place = served.server.settings.library / f"{SHA256}.gz"
+    match harm:
+        case "cut":
+            place.write_bytes(place.read_bytes()[:-1])
+        case "swapped":
+            place.write_bytes(gzip.compress(board(9, 9)))
+        case "more":
+            place.write_bytes(place.read_bytes() + b"x")
+        case "gone":
+            place.unlink()
+    answer = await served.ask("", "GET", PATH, headers={"Accept-Encoding": "gzip"})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (200, DATA, f'"{SHA256}"')
+
+
+async def test_an_image_is_never_packed(served: Serving) -> None:
+    data = encoded_png()
+    url = (await served.upload("aurora", data)).json()["url"]
+    answer = await served.ask("", "GET", url, headers={"Accept-Encoding": "gzip"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert not {"content-encoding", "vary"} & answer.headers.keys()
+
+
+def encoded_png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
+    return file.getvalue()

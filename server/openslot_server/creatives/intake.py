@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from openslot_gltf import TIERS
 from openslot_server.creatives.library import Library
@@ -18,6 +20,8 @@ from openslot_spec.slots import MediaType
 __all__ = ["Approved", "Intake", "RefusedCreativeError", "limit_bytes"]
 
 
+Admit = Callable[[str, int], None]
+"""Told the sha-256 and the size of what would be kept; raises what is against it."""
 UPLOADS = 32
 """Uploads on their way at once, each at most as large as its tier: what they hold in memory together."""
 UPLOADS_OF_ONE = 4
@@ -41,6 +45,10 @@ class Approved:
     """What was repaired, and what is worth knowing."""
 
 
+def anything(_: str, __: int) -> None:
+    """Admit whatever it is."""
+
+
 class Intake:
     """The way of every upload."""
 
@@ -60,8 +68,8 @@ class Intake:
         finally:
             self._coming -= Counter({account: 1})
 
-    async def take(self, data: bytes, tier: Tier) -> Approved:
-        """Return the creative in `data` once it is approved and durable.
+    async def take(self, data: bytes, tier: Tier, admit: Admit = anything) -> Approved:
+        """Return the creative in `data` once it is approved and durable; `admit` may refuse it before it is kept.
 
         Raises:
             OpenSlotError: `CREATIVE_TOO_LARGE`, `RefusedCreativeError`, `RATE_LIMITED`, or `STORAGE_FAILED`; in each
@@ -73,7 +81,9 @@ class Intake:
         if verdict.stats is None:
             raise RefusedCreativeError(verdict)
         served = verdict.repaired or data
-        sha256 = await asyncio.to_thread(self._library.put, served)
+        admit(hashlib.sha256(served).hexdigest(), len(served))
+        packs = verdict.media_type == "model/gltf-binary"  # images and videos are packed by themselves
+        sha256 = await asyncio.to_thread(partial(self._library.put, served, packs=packs))
         return Approved(sha256, len(served), verdict.media_type, verdict.stats, verdict.findings)
 
 

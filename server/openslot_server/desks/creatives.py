@@ -7,6 +7,7 @@ from openslot_server.core import Core
 from openslot_server.demand.model import Creative
 from openslot_server.desks.own import own
 from openslot_server.keys import Principal
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import PlacementsRevoked
 from openslot_spec.session import Broadcast
 
@@ -23,11 +24,30 @@ class CreativeDesk:
         """Return the creative as kept; its bytes must be in the library already.
 
         Raises:
-            OpenSlotError: `ROLE_FORBIDDEN`, or `CREATIVE_REFUSED` if it is revoked or another advertiser's.
+            OpenSlotError: `ROLE_FORBIDDEN`, `CREATIVE_QUOTA`, or `CREATIVE_REFUSED` if it is revoked or another
+                advertiser's.
         """
         principal.require_account("advertiser", creative.advertiser)
+        self.admit(creative.advertiser, creative.sha256, creative.size_bytes)
         await self._core.commit([self._core.rooms.orders.keep_creative(creative, self._core.clock())])
         return creative
+
+    def admit(self, advertiser: str, sha256: str, size_bytes: int) -> None:
+        """Raise `CREATIVE_QUOTA` unless the creative is known already, or one more of this size fits."""
+        if sha256 not in self._core.rooms.orders.creatives:
+            self.require_room(advertiser, size_bytes)
+
+    def require_room(self, advertiser: str, size_bytes: int, coming: int = 0, coming_bytes: int = 0) -> None:
+        """Raise `CREATIVE_QUOTA` unless one creative more fits the quota, beside those that are on their way."""
+        settings = self._core.settings
+        own = [one for one in self._core.rooms.orders.creatives.values() if one.advertiser == advertiser]
+        kept = [one.size_bytes for one in own if not one.revoked]
+        count, held = len(kept) + coming, sum(kept) + coming_bytes
+        if count >= settings.quota_creatives:
+            raise OpenSlotError(Code.CREATIVE_QUOTA, f"{count} creatives, at most {settings.quota_creatives}")
+        if held + size_bytes > settings.quota_bytes:
+            detail = f"{held} bytes are kept and {size_bytes} would come, at most {settings.quota_bytes}"
+            raise OpenSlotError(Code.CREATIVE_QUOTA, detail)
 
     def get(self, sha256: str) -> Creative:
         """Return a creative; raises `CREATIVE_UNKNOWN`."""

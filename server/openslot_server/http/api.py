@@ -17,17 +17,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from openslot_server.audit.trust import Standings
-from openslot_server.creatives.intake import Approved, limit_bytes
 from openslot_server.demand.delivery import Delivery
-from openslot_server.demand.model import Campaign, CampaignDraft, Creative, LineItem, LineItemDraft
-from openslot_server.http.bodies import read_body
+from openslot_server.demand.model import Campaign, CampaignDraft, LineItem, LineItemDraft
+from openslot_server.http.creatives import CREATIVE_OPERATIONS, account_of
 from openslot_server.http.openapi import document
 from openslot_server.http.records import (
-    CREATIVE_MEDIA,
     Account,
     AccountPage,
     CampaignPage,
-    CreativePage,
     DeliveryQuery,
     Empty,
     KeyAnswer,
@@ -37,62 +34,18 @@ from openslot_server.http.records import (
     LineItemPage,
     Page,
     ReportQuery,
-    RevokeQuery,
     SlotPage,
     SlotQuery,
     StatusChange,
-    Upload,
-    UploadAnswer,
-    UploadQuery,
 )
 from openslot_server.http.routes import Call, once, operation, page_of, routes
-from openslot_server.keys import Principal, Role
+from openslot_server.http.uploads import UPLOAD_OPERATIONS
+from openslot_server.keys import Role
 from openslot_server.reports.queries import Report
 from openslot_server.reports.tables import csv_rows
 from openslot_server.storage.store import KeyRow
-from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["OPERATIONS", "api_routes", "description"]
-
-
-async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
-    """Upload a creative: the bytes of a GLB, PNG, JPEG or WebP.
-
-    They are taken for what they are, whatever Content-Type says. They are examined in a sandbox and kept by their
-    sha-256; the same bytes again are the same creative. What the gate repaired is kept repaired, under the sha-256 of
-    that. A refused file is answered with `creative.refused` and all findings, and nothing is kept.
-    """
-    said = call.query
-    advertiser = _account(call.principal, "advertiser", said.advertiser)
-    with call.intake.place(advertiser):
-        data = await read_body(call.request, CREATIVE_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
-        approved = await call.intake.take(data, said.tier)
-    creative = await call.server.creatives.register(call.principal, _creative(approved, said, advertiser))
-    return UploadAnswer(
-        creative=creative,
-        url=creative.ref().url,
-        triangles=approved.stats.triangles,
-        draws=approved.stats.draws,
-        findings=approved.findings,
-    )
-
-
-async def list_creatives(call: Call[Page, Empty]) -> CreativePage:
-    """List the account's creatives, revoked ones too."""
-    items, after = page_of(call.server.creatives.all(call.principal), lambda creative: creative.sha256, call.query)
-    return CreativePage(items=items, next=after)
-
-
-async def show_creative(call: Call[Empty, Empty]) -> Creative:
-    """Show one creative."""
-    creative = call.server.creatives.get(call.path["sha256"])
-    call.principal.require_account("advertiser", creative.advertiser)
-    return creative
-
-
-async def revoke_creative(call: Call[RevokeQuery, Empty]) -> Creative:
-    """Withdraw a creative for good: it is taken off every connected world's screens and no longer served."""
-    return await call.server.creatives.revoke(call.principal, call.path["sha256"], call.query.reason)
 
 
 async def create_campaign(call: Call[Empty, CampaignDraft]) -> Campaign:
@@ -174,7 +127,7 @@ async def revoke_key(call: Call[Empty, Empty]) -> KeyRecord:
 
 async def list_slots(call: Call[SlotQuery, Empty]) -> SlotPage:
     """List a world's slots as registered over the socket."""
-    world = _account(call.principal, "world", call.query.world)
+    world = account_of(call.principal, "world", call.query.world)
     items, after = page_of(call.server.reports.slots(call.principal, world), lambda slot: slot.id, call.query)
     return SlotPage(items=items, next=after)
 
@@ -196,10 +149,8 @@ WORLD: tuple[Role, ...] = ("world",)
 EVERYONE: tuple[Role, ...] = ("world", "advertiser")
 OPERATOR: tuple[Role, ...] = ()
 OPERATIONS = (
-    operation("POST", "/v1/creatives", ADVERTISER, upload_creative, status=201),
-    operation("GET", "/v1/creatives", ADVERTISER, list_creatives),
-    operation("GET", "/v1/creatives/{sha256}", ADVERTISER, show_creative),
-    operation("DELETE", "/v1/creatives/{sha256}", ADVERTISER, revoke_creative),
+    *CREATIVE_OPERATIONS,
+    *UPLOAD_OPERATIONS,
     once(operation("POST", "/v1/campaigns", ADVERTISER, create_campaign, status=201)),
     operation("GET", "/v1/campaigns", ADVERTISER, list_campaigns),
     operation("PATCH", "/v1/campaigns/{id}", ADVERTISER, set_campaign_status),
@@ -236,30 +187,6 @@ def description() -> dict[str, Any]:
 
 async def _describe(_: Request) -> Response:
     return JSONResponse(description())
-
-
-def _account(principal: Principal, role: Role, named: str | None) -> str:
-    """Return the account that a request is about: the key's own, unless an operator names another."""
-    if named is None and principal.role == "operator":
-        raise OpenSlotError(Code.INVALID, f"an operator names the {role}", where=f"?{role}")
-    account = named or principal.account
-    principal.require_account(role, account)
-    return account
-
-
-def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creative:
-    return Creative(
-        sha256=approved.sha256,
-        media_type=approved.media_type,
-        size_bytes=approved.size_bytes,
-        advertiser=advertiser,
-        label=said.label,
-        landing_url=said.landing_url,
-        tier=approved.stats.tier,
-        size=approved.stats.size,
-        animated=approved.stats.animated,
-        categories=said.categories,
-    )
 
 
 async def _new_key(call: Call[Any, Any], role: Role, account: str) -> KeyAnswer:

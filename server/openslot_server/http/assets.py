@@ -26,6 +26,9 @@ OPEN_TO_ALL = {
     "Referrer-Policy": "no-referrer",
 }
 FOR_EVER = "public, max-age=31536000, immutable"
+PACKED = frozenset({"model/gltf-binary"})
+"""What is sent in gzip to whoever takes that; images and videos are packed by themselves."""
+NOT_AT_ALL = re.compile(r"q=0(\.0{0,3})?")
 RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
@@ -49,6 +52,12 @@ async def _asset(request: Request) -> Response:
 async def _serve(request: Request, creative: Creative, library: Library) -> Response:
     etag = f'"{creative.sha256}"'
     headers = {**OPEN_TO_ALL, "Cache-Control": FOR_EVER, "ETag": etag, "Accept-Ranges": "bytes"}
+    if creative.media_type in PACKED:
+        headers["Vary"] = "Accept-Encoding"
+        if "range" not in request.headers and _takes_gzip(request.headers.get("accept-encoding", "")):
+            packed = await asyncio.to_thread(library.read_packed, creative.sha256, creative.size_bytes)
+            if packed is not None:
+                return _packed(request, creative, packed, headers)
     if _names(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     start, end = 0, creative.size_bytes
@@ -64,6 +73,23 @@ async def _serve(request: Request, creative: Creative, library: Library) -> Resp
         return Response(None, status, headers, creative.media_type)
     data = await asyncio.to_thread(library.read, creative.sha256)
     return Response(data[start:end], status, headers, creative.media_type)
+
+
+def _packed(request: Request, creative: Creative, packed: bytes, headers: dict[str, str]) -> Response:
+    """Return the whole creative in gzip: bytes of their own, so they have an ETag of their own."""
+    headers |= {"ETag": f'"{creative.sha256}-gzip"', "Accept-Ranges": "none"}
+    if _names(request.headers.get("if-none-match", ""), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    headers |= {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}
+    return Response(None if request.method == "HEAD" else packed, 200, headers, creative.media_type)
+
+
+def _takes_gzip(field: str) -> bool:
+    """Return whether an `Accept-Encoding` takes gzip (RFC 9110, 12.5.3)."""
+    parts = (one.partition(";") for one in field.lower().split(","))
+    asked = {name.strip(): weight.replace(" ", "") for name, _, weight in parts}
+    weight = asked.get("gzip", asked.get("*", "q=0"))
+    return NOT_AT_ALL.fullmatch(weight) is None
 
 
 def _names(field: str, etag: str) -> bool:

@@ -11,13 +11,14 @@ from pydantic_core import core_schema
 
 from openslot_server.http.bodies import ONCE
 from openslot_server.http.errors import ErrorAnswer
-from openslot_server.http.records import CREATIVE_MEDIA, Empty, Upload
+from openslot_server.http.records import BYTES, Empty
 from openslot_server.http.routes import Operation
 from openslot_spec.records import Record
 
 __all__ = ["document"]
 
 VERSION = "1"
+NO_CONTENT = 204
 REF = "#/components/schemas/{model}"
 
 
@@ -64,7 +65,7 @@ class _Schemas:
         records: list[type[Record]] = [ErrorAnswer]
         for operation in operations:
             records += [operation.query, operation.body, operation.answer]
-        models = [(record, "validation") for record in dict.fromkeys(records) if record is not Upload]
+        models = [(record, "validation") for record in dict.fromkeys(records) if record not in BYTES]
         by_model, top = models_json_schema(
             models,  # type: ignore[arg-type]  # the mode is a literal
             ref_template=REF,
@@ -98,8 +99,8 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         },
         "x-openslot-roles": sorted({*operation.roles, "operator"}),
     }
-    if operation.body is Upload:
-        made["requestBody"] = {"required": True, "content": {media: {} for media in CREATIVE_MEDIA}}
+    if operation.body in BYTES:
+        made["requestBody"] = {"required": True, "content": {media: {} for media in BYTES[operation.body]}}
     elif operation.body is not Empty:
         made["requestBody"] = {"required": True, "content": _json(schemas.of(operation.body))}
     return made
@@ -125,6 +126,8 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _success(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    if operation.status == NO_CONTENT:
+        return {"description": "Done."}
     content = _json(schemas.of(operation.answer)) | {media: {} for media in operation.other_media}
     return {"description": operation.answer.__doc__, "content": content}
 

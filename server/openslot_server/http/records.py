@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, field_validator
@@ -16,6 +17,7 @@ from openslot_spec.records import Id, Line, Record, TimeMs
 from openslot_spec.slots import MediaType, Slot, SlotId
 
 __all__ = [
+    "BYTES",
     "CREATIVE_MEDIA",
     "Account",
     "AccountPage",
@@ -29,6 +31,7 @@ __all__ = [
     "KeyRecord",
     "LineItemPage",
     "Page",
+    "Part",
     "ReportQuery",
     "RevokeQuery",
     "SlotPage",
@@ -36,7 +39,9 @@ __all__ = [
     "StatusChange",
     "Upload",
     "UploadAnswer",
+    "UploadDraft",
     "UploadQuery",
+    "UploadState",
 ]
 
 CREATIVE_MEDIA: Final[tuple[MediaType, ...]] = get_args(MediaType)
@@ -49,6 +54,17 @@ class Empty(Record):
 
 class Upload(Record):
     """Stands for a body of bytes, which its handler reads for itself."""
+
+
+class Part(Record):
+    """Stands for a part of an upload, which its handler reads for itself."""
+
+
+BYTES: Final[Mapping[type[Record], tuple[str, ...]]] = {
+    Upload: CREATIVE_MEDIA,
+    Part: ("application/offset+octet-stream",),
+}
+"""Bodies that are bytes, and their media types."""
 
 
 class Page(Record):
@@ -86,6 +102,24 @@ class UploadAnswer(Record):
     triangles: int
     draws: int
     findings: tuple[Finding, ...]
+
+
+class UploadDraft(Record):
+    """For whom an upload in parts is begun."""
+
+    advertiser: Id | None = None
+    """Left out: the one whose key it is; an operator must name one."""
+
+
+class UploadState(Record):
+    """How far an upload in parts is."""
+
+    id: str
+    length_bytes: int
+    offset_bytes: int
+    """How many bytes are durable; the next part begins there."""
+    expires_ms: TimeMs
+    """When it is given up unless more of it comes."""
 
 
 class CreativePage(Record):

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from openslot_server.creatives.intake import Intake
+from openslot_server.creatives.uploads import Uploads
 from openslot_server.http.bodies import ONCE, bearer_key, json_record, once_key, query_record
-from openslot_server.http.records import Empty, Page, Upload
+from openslot_server.http.records import BYTES, Empty, Page
 from openslot_server.keys import Principal, Role, digest
 from openslot_server.state import Server
 from openslot_spec.errors import Code, OpenSlotError
@@ -32,6 +33,7 @@ class Call(Generic[QueryRecord, BodyRecord]):
 
     server: Server
     intake: Intake
+    uploads: Uploads
     principal: Principal
     path: Mapping[str, str]
     query: QueryRecord
@@ -53,7 +55,7 @@ class Operation:
         roles: who may; an operator always may, so none means operators only.
         handler: its docstring describes the operation.
         query: the record in the query string.
-        body: a JSON record, `Upload` for bytes, `Empty` for none.
+        body: a JSON record, one of `BYTES` for bytes, `Empty` for none.
         is_once: whether an `Idempotency-Key` makes it happen once; reads, changes and uploads are so by nature.
         answer: the record that comes back with `status`.
         other_media: what the answer may be instead of JSON.
@@ -81,10 +83,11 @@ class Operation:
         call = Call(
             server=server,
             intake=request.app.state.intake,
+            uploads=request.app.state.uploads,
             principal=principal,
             path=request.path_params,
             query=query_record(request, self.query),
-            body=self.body() if self.body in (Empty, Upload) else await json_record(request, self.body),
+            body=self.body() if self.body is Empty or self.body in BYTES else await json_record(request, self.body),
             request=request,
             once=self._once(request),
         )
@@ -95,7 +98,7 @@ class Operation:
 
     def _once(self, request: Request) -> str | None:
         once = once_key(request)
-        if once is not None and self.method == "POST" and not self.is_once and self.body is not Upload:
+        if once is not None and self.method == "POST" and not self.is_once and self.body not in BYTES:
             raise OpenSlotError(Code.INVALID, "not taken here: each request makes one more", where=ONCE)
         return once
 
