@@ -10,6 +10,7 @@ import typer
 
 from openslot_gltf.rules import NOT_READ
 from openslot_server.cli.files import print_json, read, read_json
+from openslot_server.cli.optimise import optimise
 from openslot_server.cli.preview import preview
 from openslot_server.creatives.khronos import second_opinion
 from openslot_server.creatives.sandbox import Sandbox
@@ -24,6 +25,7 @@ COLOURS = {"error": "red", "warning": "yellow", "repaired": "cyan"}
 
 
 app.command()(preview)
+app.command()(optimise)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ from openslot_gltf.images import ImageHeader, image_header
 from openslot_gltf.rules import Report, Rule
 from openslot_server.creatives.metadata import bare
 
-__all__ = ["Picture", "encoded", "is_image", "read_picture"]
+__all__ = ["Picture", "encoded", "is_image", "jpeg", "read_picture"]
 
 # What Pillow would load when it is first used: a worker of the sandbox can open no file by then.
 LOADED = (ImagePalette, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
@@ -80,13 +81,24 @@ def encoded(image: Image.Image, media_type: str, quality: int = QUALITY) -> byte
     out = io.BytesIO()
     if media_type == "image/png":
         image.save(out, "PNG", compress_level=6)
-    elif media_type == "image/jpeg":  # colour at full resolution, for the sake of letters
-        image.convert("RGB").save(out, "JPEG", quality=quality, subsampling=0, progressive=True, optimize=True)
+    elif media_type == "image/jpeg":
+        return jpeg(image, quality)
     elif quality == 100:
         image.save(out, "WEBP", lossless=True, method=2)
     else:
         image.save(out, "WEBP", quality=quality, method=4, use_sharp_yuv=True)
     return out.getvalue()
+
+
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    """Return a JPEG whose colours have full resolution, for the sake of letters."""
+    colours = image if image.mode in ("L", "RGB") else image.convert("RGB")
+    for is_tight in (True, False):
+        out = io.BytesIO()
+        with suppress(OSError):  # a noisy picture can be too large for the buffer of the tight encoder
+            colours.save(out, "JPEG", quality=quality, subsampling=0, progressive=is_tight, optimize=is_tight)
+            return out.getvalue()
+    raise OSError("no JPEG of it can be made")
 
 
 def _check_size(data: bytes, header: ImageHeader, limits: Limits, report: Report) -> None:

@@ -19,7 +19,7 @@ from openslot_spec.slots import MediaType, Slot, SlotTerms
 from openslot_view import Camera, Cameras, Surfaces, measure
 from openslot_view.cameras import rotation_matrix
 
-__all__ = ["DISTANCES_M", "Preview", "View", "as_document", "drawn", "turned"]
+__all__ = ["DISTANCES_M", "Preview", "View", "as_document", "drawn", "facing", "looked_at", "turned"]
 
 DISTANCES_M = (3.0, 6.0, 12.0)
 VIEW_PX = (480, 270)
@@ -76,13 +76,37 @@ def drawn(renderer: Renderer, data: bytes, media_type: MediaType, stage: Stage |
 
 def turned(renderer: Renderer, creative: Document, count: int, side_px: int) -> list[Pixels]:
     """Return square pictures of the creative alone, turned round once; what is flat swings to both sides instead."""
-    bounds = content_bounds(creative)
-    middle, size = (bounds.low + bounds.high) / 2, bounds.size
+    size = content_bounds(creative).size
     flat = bool(size[2] <= FLAT * size[:2].max())
     yaws = np.linspace(-60, 60, count) if flat else np.arange(count) * 360 / count
+    return looked_at(renderer, creative, [(float(yaw), 0.0 if flat else RAISED_DEG) for yaw in yaws], side_px)
+
+
+def looked_at(
+    renderer: Renderer, creative: Document, sides_deg: Sequence[tuple[float, float]], side_px: int
+) -> list[Pixels]:
+    """Return square pictures of the creative alone, from these angles round it and above it."""
+    bounds = content_bounds(creative)
+    middle, size = (bounds.low + bounds.high) / 2, bounds.size
     away = CLOSE * float(np.linalg.norm(size)) / np.sin(np.radians(TURN_FOV_DEG / 2))
-    shots = [_orbit(middle, away, float(yaw), 0.0 if flat else RAISED_DEG, side_px) for yaw in yaws]
+    shots = [_orbit(middle, away, yaw, raised, side_px) for yaw, raised in sides_deg]
     return renderer.draw(write_glb(_drawable(creative)), shots, GROUND)
+
+
+def facing(renderer: Renderer, creative: Document, side_px: int) -> tuple[Pixels, tuple[float, float]]:
+    """Return the creative seen straight from the front without perspective or background, and its width and height.
+
+    The picture is (height, width, 4), `side_px` at its longer side, and ends where the creative does.
+    """
+    bounds = content_bounds(creative)
+    middle, (wide, high, deep) = (bounds.low + bounds.high) / 2, (max(side, 1e-6) for side in bounds.size.tolist())
+    scale = side_px / max(wide, high)
+    size_px = max(round(wide * scale), 1), max(round(high * scale), 1)
+    away = deep + max(wide, high)
+    eye = _point(middle + np.array([0.0, 0.0, away]))
+    shot = Shot(eye, _point(middle), size_px, near=away / 100, far=away * 4, across_m=(wide, high))
+    (picture,) = renderer.draw(write_glb(_drawable(creative)), [shot], None)
+    return picture, (wide, high)
 
 
 def _drawable(document: Document) -> Document:

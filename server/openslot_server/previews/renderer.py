@@ -46,6 +46,8 @@ class Shot:
     """Which way its light goes."""
     turn_deg: float = 0.0
     """By how much the studio is turned with the eye, so that a creative looks turned instead."""
+    across_m: tuple[float, float] | None = None
+    """Width and height of a view without perspective, instead of `fov_y_deg`."""
 
 
 class Renderer:
@@ -66,9 +68,12 @@ class Renderer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def draw(self, glb: bytes, shots: Sequence[Shot], background: Point, *, shadows: bool = False) -> list[Pixels]:
+    def draw(
+        self, glb: bytes, shots: Sequence[Shot], background: Point | None, *, shadows: bool = False
+    ) -> list[Pixels]:
         """Return one picture for each shot, (height, width, 3), sRGB; `background` is linear.
 
+        Without a background they are (height, width, 4), alpha beside colours that it does not darken.
         Only for files that a gate accepted. Raises PREVIEW_UNAVAILABLE where nothing can draw here, and PREVIEW_FAILED
         for a file that the renderer refuses or does not finish.
         """
@@ -78,7 +83,8 @@ class Renderer:
         answer = self._asked(pipe, msgpack.packb(job), self._limit_s + (START_S if cold else 0.0), cold=cold)
         if "failed" in answer:
             raise OpenSlotError(Code.PREVIEW_FAILED, str(answer["failed"]))
-        return [_pixels(data, shot) for data, shot in zip(answer["pixels"], shots, strict=True)]
+        pictures = [_pixels(data, shot) for data, shot in zip(answer["pixels"], shots, strict=True)]
+        return [_undarkened(each) if background is None else each[..., :3] for each in pictures]
 
     def close(self) -> None:
         """End the process."""
@@ -134,4 +140,11 @@ def _spawn(pipe: Connection) -> subprocess.Popen[bytes]:
 
 def _pixels(data: bytes, shot: Shot) -> Pixels:
     width, height = shot.size_px
-    return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+    return np.frombuffer(data, np.uint8).reshape(height, width, 4)
+
+
+def _undarkened(pixels: Pixels) -> Pixels:
+    """Return colours as if nothing shone through them; the renderer gives them multiplied by alpha, in sRGB."""
+    alpha = pixels[..., 3:].astype(np.float64) / 255
+    colours = np.where(alpha > 0, pixels[..., :3] / np.where(alpha > 0, alpha, 1.0), 0.0)
+    return np.dstack([np.rint(colours.clip(0, 255)).astype(np.uint8), pixels[..., 3]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
@@ -11,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from openslot_server.previews.preview import Preview, View
 from openslot_server.previews.renderer import Pixels
 
-__all__ = ["moving", "sheet"]
+__all__ = ["Column", "caption", "moving", "sheet", "side_by_side"]
 
 PAPER, INK, FAINT = (250, 250, 251), (22, 26, 34), (104, 112, 126)
 MARGIN_PX, GAP_PX = 28, 16
@@ -42,6 +43,36 @@ def caption(view: View) -> str:
     """Return how far away, which share of the screen, and how much is hidden if anything is."""
     hidden = "" if view.visible_fraction > 0.999 else f", {view.visible_fraction:.0%} of it to be seen"
     return f"{view.distance_m:g} m away: {view.screen_share:.1%} of the screen{hidden}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One creative among others: its name, what it costs in a line each, and its pictures from top to bottom."""
+
+    name: str
+    lines: Sequence[str]
+    pictures: Sequence[Pixels]
+
+
+def side_by_side(columns: Sequence[Column], title: str) -> bytes:
+    """Return a PNG with the columns beside each other, what each costs below it."""
+    rows = [[Image.fromarray(pixels) for pixels in column.pictures] for column in columns]
+    wide, high = rows[0][0].width + GAP_PX, sum(picture.height + GAP_PX for picture in rows[0])
+    top = MARGIN_PX + TITLE_PX + GAP_PX
+    lines = max(len(column.lines) for column in columns) + 1
+    size = 2 * MARGIN_PX + wide * len(columns) - GAP_PX, top + high + lines * LINE_PX + MARGIN_PX
+    paper = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(paper)
+    draw.text((MARGIN_PX, MARGIN_PX - 6), title, INK, _font(TITLE_PX))
+    for index, (column, pictures) in enumerate(zip(columns, rows, strict=True)):
+        left, at = MARGIN_PX + index * wide, top
+        for picture in pictures:
+            paper.paste(picture, (left, at))
+            at += picture.height + GAP_PX
+        draw.text((left, at), column.name, INK, _font(TEXT_PX + 2))
+        for nth, line in enumerate(column.lines, 1):
+            draw.text((left, at + nth * LINE_PX), line, FAINT, _font(TEXT_PX))
+    return _png(paper)
 
 
 def moving(turntable: Sequence[Pixels], kind: Literal["GIF", "WEBP"]) -> bytes:

@@ -51,7 +51,8 @@ def _drawn(renderer: filly.Renderer, studio: filly.Environment, job: dict[str, A
     try:
         scene.environment, scene.environment_intensity = studio, STUDIO_LUX
         scene.msaa, scene.shadows = SAMPLES, job["shadows"]
-        scene.background = [*job["background"], 1.0]
+        scene.transparent = job["background"] is None
+        scene.background = [*(job["background"] or (0.0, 0.0, 0.0)), 0.0 if scene.transparent else 1.0]
         model = scene.load(job["glb"])
         if model.animations:
             model.apply_animation(0, 0.0)
@@ -63,7 +64,7 @@ def _drawn(renderer: filly.Renderer, studio: filly.Environment, job: dict[str, A
             targets.append(renderer.create_render_target(width=width, height=height))
             _aim(scene, sun, shot)
             renderer.render(scene, targets[-1])
-        return [target.read()[..., :3].tobytes() for target in targets]
+        return [target.read().tobytes() for target in targets]
     finally:
         for target in targets:
             target.close()
@@ -73,7 +74,13 @@ def _drawn(renderer: filly.Renderer, studio: filly.Environment, job: dict[str, A
 def _aim(scene: filly.Scene, sun: filly.Light, shot: dict[str, Any]) -> None:
     width, height = shot["size_px"]
     sun.direction, scene.environment_rotation_deg = shot["sun"], shot["turn_deg"]
-    scene.camera.set_perspective(fov_y_deg=shot["fov_y_deg"], aspect=width / height, near=shot["near"], far=shot["far"])
+    if shot["across_m"] is None:
+        scene.camera.set_perspective(
+            fov_y_deg=shot["fov_y_deg"], aspect=width / height, near=shot["near"], far=shot["far"]
+        )
+    else:
+        x, y = shot["across_m"][0] / 2, shot["across_m"][1] / 2
+        scene.camera.set_orthographic(left=-x, right=x, bottom=-y, top=y, near=shot["near"], far=shot["far"])
     scene.camera.position = shot["eye"]
     scene.camera.look_at(shot["target"], _up(shot["eye"], shot["target"]))
 
