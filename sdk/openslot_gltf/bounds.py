@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements, extremes
 from openslot_gltf.document import Document, Json, default_roots, reached
-from openslot_gltf.geometry import default_weights, instances, rest_positions, skinned, triangle_rows
+from openslot_gltf.geometry import TRIANGLES, default_weights, instances, rest_positions, skinned, triangle_rows
 from openslot_gltf.poses import Poses, clip_times, poses_of
 from openslot_gltf.skinning import inverse_bind_matrices, joint_influences
 from openslot_gltf.transforms import world_matrices
@@ -78,7 +78,7 @@ def content_bounds(document: Document) -> Bounds:
 
 
 def swept_bounds(document: Document) -> SweptBounds:
-    """Return the boxes of all triangles at rest and in motion; raises CREATIVE_REFUSED when there is none.
+    """Return the boxes of all that is drawn at rest and in motion; raises CREATIVE_REFUSED when no triangle is.
 
     Raises GEOMETRY_INVALID when scales multiply beyond all numbers.
     """
@@ -93,7 +93,7 @@ def swept_bounds(document: Document) -> SweptBounds:
 
 
 def _at_rest(document: Document, elements: Elements) -> Bounds:
-    """Return the box of all triangles as they stand when no clip plays."""
+    """Return the box of all that is drawn, lines and points too, as it stands when no clip plays."""
     nodes, worlds, drawn = document.array("nodes"), world_matrices(document.json), _Drawn(document, elements)
     boxes = [
         box
@@ -101,7 +101,7 @@ def _at_rest(document: Document, elements: Elements) -> Bounds:
         if "mesh" in nodes[index]
         for box in _node_boxes(nodes[index], worlds[index], worlds, drawn)
     ]
-    if not boxes:
+    if not drawn.triangles:
         raise OpenSlotError(Code.CREATIVE_REFUSED, "its default scene draws no triangle")
     rest = Bounds(np.min([low for low, _ in boxes], axis=0), np.max([high for _, high in boxes], axis=0))
     if not np.isfinite(rest.size).all():
@@ -110,19 +110,27 @@ def _at_rest(document: Document, elements: Elements) -> Bounds:
 
 
 class _Drawn:
-    """The points of a document's primitives that triangles use, (3, n), each found once for the weights at rest."""
+    """Which points of a document's primitives are drawn, as corners of triangles, lines or points: each found once."""
 
     def __init__(self, document: Document, elements: Elements) -> None:
         self.document = document
         self.elements = elements
+        self.triangles = 0
         self._rows: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
     def rows(self, mesh: int, number: int, primitive: Json) -> NDArray[np.bool_]:
-        """Return which vertices of a primitive its triangles use."""
+        """Return which vertices of a primitive are drawn."""
         if (mesh, number) not in self._rows:
             count = self.document.array("accessors")[primitive["attributes"]["POSITION"]]["count"]
             used = np.zeros(count, np.bool_)
-            used[triangle_rows(primitive, self.elements, self.document)] = True
+            triangles = triangle_rows(primitive, self.elements, self.document)
+            self.triangles += len(triangles)
+            if primitive.get("mode", 4) >= TRIANGLES:
+                used[triangles] = True
+            elif "indices" in primitive:
+                used[self.elements.raw(primitive["indices"])[:, 0].astype(np.int64)] = True
+            else:
+                used[:] = True
             self._rows[mesh, number] = used
         return self._rows[mesh, number]
 
@@ -231,10 +239,10 @@ def _held(
     rows, shares = joint_influences(primitive, elements)
     rows = np.where(shares > 0, rows, -1)
     matrices = inverse_bind_matrices(document, elements, skin)
-    for place, joint in enumerate(document.array("skins")[skin]["joints"]):
-        held = (rows == place).any(axis=1)
-        if held.any():
-            yield joint, matrices[place], held
+    joints = document.array("skins")[skin]["joints"]
+    named = np.bincount(rows[rows >= 0], minlength=len(joints))
+    for place in np.flatnonzero(named).tolist():
+        yield joints[place], matrices[place], (rows == place).any(axis=1)
 
 
 def _part(carried: tuple[int, int, Floats], clouds: list[Floats], weights: Floats) -> _Part:

@@ -11,12 +11,17 @@ from openslot_gltf.document import Document, Json, default_roots, reached
 from openslot_gltf.fit import CENTIMETRES_ABOVE
 from openslot_gltf.limits import Limits
 from openslot_gltf.rules import Report, Rule
+from openslot_gltf.transforms import world_matrices
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["Stats", "check_budget", "check_extent"]
 
 CLIP_KEYS = 64
 """The overhead of evaluating one clip, in keys."""
+SMALLEST_M = 1e-4
+"""What is smaller is a mistake of units, and is next to nothing in the single precision of engines."""
+EXTREME, FAITHFUL = 1e4, 1e-2
+"""Beyond this, or its inverse, a node's numbers are tried in single precision; they may lose this part of a metre."""
 ESCAPES = 4.0
 """A clip whose box is this many times the box at rest makes the content unreadably small when fitted."""
 
@@ -122,14 +127,36 @@ def check_extent(document: Document, limits: Limits, report: Report) -> tuple[fl
             report.add(Rule.BUDGET_EXTENT, error.where, error.detail)
         return 0.0, 0.0, 0.0
     _hold_extent(bounds, limits, report)
+    if limits.creative:
+        _hold_precision(document, report)
     wide, high, deep = bounds.rest.size.tolist()
     return wide, high, deep
+
+
+def _hold_precision(document: Document, report: Report) -> None:
+    """Report transforms that come out right only in more digits than an engine has: huge ones that cancel tiny ones."""
+    numbers = [
+        abs(number)
+        for node in document.array("nodes")
+        for name in ("matrix", "scale", "translation")
+        for number in node.get(name, ())
+    ]
+    if not any(number > EXTREME or 0 < number < 1 / EXTREME for number in numbers):
+        return
+    exact, single = world_matrices(document.json), world_matrices(document.json, np.float32)
+    for index, world in exact.items():
+        if not np.allclose(single[index], world, rtol=FAITHFUL, atol=FAITHFUL):
+            report.add(Rule.BUDGET_EXTENT, f"/nodes/{index}", "its place is lost in single precision")
+            return
 
 
 def _hold_extent(bounds: SweptBounds, limits: Limits, report: Report) -> None:
     farthest = float(np.abs([bounds.moving.low, bounds.moving.high]).max())
     if not farthest <= limits.extent_m:
         report.add(Rule.BUDGET_EXTENT, "", f"it reaches {farthest:.4g} m, {limits.extent_m:g} are allowed")
+        return
+    if limits.creative and not float(bounds.rest.size.max()) >= SMALLEST_M:
+        report.add(Rule.BUDGET_EXTENT, "", f"it is {bounds.rest.size.max():.3g} m large")
         return
     rest, moving = float(bounds.rest.size.max()), float(bounds.moving.size.max())
     if moving > ESCAPES * rest:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from openslot_gltf.accessors import Elements
+from openslot_gltf.channels import moved_by, pointer_of
 from openslot_gltf.document import Document, Json
 from openslot_gltf.rules import Report, Rule
+from openslot_gltf.shapes import split_pointer
 from openslot_gltf.uses import Uses
 
 __all__ = ["check_clips", "check_keys"]
 
 FLOAT = 5126
 KEY_FORMATS = frozenset({(FLOAT, False), (5120, True), (5121, True), (5122, True), (5123, True)})
+PLACING = frozenset({"nodes", "meshes"})
 PATH_TYPES = {"translation": "VEC3", "scale": "VEC3", "rotation": "VEC4", "weights": "SCALAR"}
 UNIT_TOLERANCE = 0.00769
 """The Khronos validator's bound on the length of a quaternion."""
@@ -49,24 +52,37 @@ def _check_sampler(sampler: Json, where: str, uses: Uses, report: Report) -> Non
 
 
 def _check_target(document: Document, target: Json, where: str, report: Report) -> None:
-    pointer = target.get("extensions", {}).get("KHR_animation_pointer")
+    pointer = pointer_of(target)
     if (target["path"] == "pointer") != (pointer is not None) or (pointer is not None and "node" in target):
         report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "a pointer has path `pointer` and no node")
-    if "node" not in target:
-        return
-    node = document.array("nodes")[target["node"]]
-    if target["path"] == "weights":
-        primitives = document.array("meshes")[node["mesh"]]["primitives"] if "mesh" in node else [{}]
-        if not primitives[0].get("targets"):
-            report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "the node has no morph targets")
-    elif "matrix" in node:
-        report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "the node has a matrix")
+    moved = moved_by(document, target)
+    if pointer is not None and not moved and _points_to_place(pointer):
+        report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "it moves what is not known to move")
+    for index, path in moved:
+        node = document.array("nodes")[index]
+        if path == "weights":
+            primitives = document.array("meshes")[node["mesh"]]["primitives"] if "mesh" in node else [{}]
+            if not primitives[0].get("targets"):
+                report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "the node has no morph targets")
+        elif "matrix" in node:
+            report.add(Rule.ANIMATION_CHANNEL, f"{where}/target", "the node has a matrix")
+
+
+def _points_to_place(pointer: str) -> bool:
+    """Return whether a pointer leads to what a node or mesh is itself, and not to an extension of it."""
+    array, _, rest = split_pointer(pointer)
+    return array in PLACING and not rest.startswith("/extensions/")
 
 
 def _check_values(document: Document, sampler: Json, target: Json, where: str, report: Report) -> None:
-    path = target["path"]
-    if path not in PATH_TYPES:
-        return
+    if "node" not in target and target["path"] in PATH_TYPES:
+        _check_format(document, sampler, (None, target["path"]), where, report)
+    for moved in moved_by(document, target):
+        _check_format(document, sampler, moved, where, report)
+
+
+def _check_format(document: Document, sampler: Json, moved: tuple[int | None, str], where: str, report: Report) -> None:
+    node, path = moved
     accessors = document.array("accessors")
     times, values = accessors[sampler["input"]], accessors[sampler["output"]]
     formats = KEY_FORMATS if path in ("rotation", "weights") else {(FLOAT, False)}
@@ -74,9 +90,9 @@ def _check_values(document: Document, sampler: Json, target: Json, where: str, r
     if values["type"] != PATH_TYPES[path] or found not in formats:
         report.add(Rule.ANIMATION_VALUES, where, f"the format does not fit {path}")
     wanted = times["count"] * (3 if sampler.get("interpolation") == "CUBICSPLINE" else 1)
-    if path == "weights" and "node" in target:
-        wanted *= _targets_of(document, target["node"])
-    if values["count"] != wanted and (path != "weights" or "node" in target):
+    if path == "weights" and node is not None:
+        wanted *= _targets_of(document, node)
+    if values["count"] != wanted and (path != "weights" or node is not None):
         report.add(Rule.ANIMATION_VALUES, where, f"{values['count']} values, {wanted} are expected")
 
 
@@ -100,7 +116,7 @@ def check_keys(document: Document, elements: Elements, report: Report) -> None:
         (sampler["output"], sampler.get("interpolation", "LINEAR")): f"/animations/{index}/channels/{place}"
         for index, animation in enumerate(document.array("animations"))
         for place, channel in enumerate(animation["channels"])
-        if channel["target"]["path"] == "rotation"
+        if "rotation" in {path for _, path in moved_by(document, channel["target"])}
         for sampler in (animation["samplers"][channel["sampler"]],)
     }
     for (accessor, mode), where in turning.items():

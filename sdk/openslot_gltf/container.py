@@ -97,6 +97,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         raise _BrokenError(Rule.JSON_DUPLICATE_KEY)
+    if "__proto__" in value:
+        raise _BrokenError(Rule.JSON_KEY)
     return value
 
 

@@ -20,6 +20,8 @@ __all__ = ["Fit", "fitted"]
 
 FLAT = 0.01
 """Content thinner than this part of its longer side is flat, and needs no depth to stand in."""
+NOTHING = 1e-6
+"""A side shorter than this part of the longest has no length: scaling it up would divide by next to nothing."""
 CENTIMETRES_ABOVE = 20.0
 """Content larger than this is taken to be authored in centimetres: a 20 m product is rare, a 20 cm one is not."""
 
@@ -49,6 +51,7 @@ def fitted(bounds: Bounds, terms: SlotTerms) -> Fit:
     width and height, and for solid content in a slot without depth.
     """
     size = bounds.high - bounds.low
+    size = np.where(size > NOTHING * size.max(), size, 0.0)
     if size[:2].max() <= 0:
         raise OpenSlotError(Code.CREATIVE_REFUSED, "it has neither width nor height")
     flat = bool(size[2] <= FLAT * size[:2].max())

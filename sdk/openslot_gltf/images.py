@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from openslot_gltf.document import Document, Json
 from openslot_gltf.limits import Limits
+from openslot_gltf.pictures import picture_fault
 from openslot_gltf.rules import Report, Rule
 
 __all__ = ["ImageHeader", "check_images", "has_alpha", "image_header"]
@@ -19,7 +20,6 @@ __all__ = ["ImageHeader", "check_images", "has_alpha", "image_header"]
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-JPEG_END = b"\xff\xd9"
 WEBP: Final = "image/webp"
 ImageType = Literal["image/png", "image/jpeg", "image/webp"]
 SizeOf = Callable[[bytes], tuple[int, int] | None]
@@ -129,21 +129,16 @@ def _checked_header(binary: bytes, image: Json, views: list[Json], where: str, r
     start = view.get("byteOffset", 0)
     data = binary[start : start + view["byteLength"]]
     header = image_header(data)
-    if header is None or not _ends_well(data, header.media_type):
+    if header is None:
         report.add(Rule.IMAGE_FORMAT, where)
+        return None
+    fault = picture_fault(data, header.media_type)
+    if fault is not None:
+        report.add(fault[0], where, fault[1])
         return None
     if header.media_type != image["mimeType"]:
         report.add(Rule.IMAGE_TYPE, f"{where}/mimeType", f"{image['mimeType']!r:.40} holds {header.media_type}")
     return header
-
-
-def _ends_well(data: bytes, media_type: str) -> bool:
-    """Return whether the image's own end is there, so that no decoder waits for more; padding may follow."""
-    if media_type == "image/png":
-        return b"IDAT" in data and b"IEND" in data[-64:]
-    if media_type == "image/jpeg":
-        return JPEG_END in data[-64:]
-    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
 
 
 def _check_textures(document: Document, headers: list[ImageHeader | None], report: Report) -> None:

@@ -46,6 +46,8 @@ INSTANCES: Formats = {
 }
 NUMBERED = re.compile(r"(TEXCOORD|COLOR|JOINTS|WEIGHTS)_(0|[1-9][0-9]?)")
 SETS = frozenset({"TEXCOORD", "COLOR", "JOINTS", "WEIGHTS"})
+MOST_TARGETS = 1_000
+"""Engines keep targets as the layers of a texture, of which 2,048 are common."""
 INDEX_FORMATS = frozenset({UBYTE, USHORT, UINT})
 
 
@@ -155,6 +157,8 @@ def _check_weights(document: Document, report: Report) -> None:
     for index, mesh in enumerate(meshes):
         counts = {len(primitive.get("targets", [])) for primitive in mesh["primitives"]}
         targets.append(max(counts))
+        if targets[-1] > MOST_TARGETS:
+            report.add(Rule.MESH_TARGETS, f"/meshes/{index}", f"{targets[-1]} targets, {MOST_TARGETS} are allowed")
         if len(counts) > 1 or len(mesh.get("weights", [0] * targets[-1])) != targets[-1]:
             report.add(Rule.MESH_TARGETS, f"/meshes/{index}", f"{sorted(counts)} targets")
     for index, node in enumerate(document.array("nodes")):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openslot_gltf.accessors import Elements
+from openslot_gltf.channels import moved_by, pointer_of
 from openslot_gltf.document import Document, Json, default_roots, reached
 from openslot_gltf.transforms import local_matrix, rotation_matrices
 
@@ -52,11 +53,12 @@ def clip_times(animation: Json, elements: Elements) -> Floats:
 
 
 def _steps(animation: Json, channel: Json, elements: Elements) -> int:
-    sampler, path = animation["samplers"][channel["sampler"]], channel["target"]["path"]
+    sampler, target = animation["samplers"][channel["sampler"]], channel["target"]
+    turns_something = target["path"] == "rotation" or (pointer_of(target) or "").endswith("/rotation")
     mode = sampler.get("interpolation", "LINEAR")
     if mode == "CUBICSPLINE":
         return 8
-    if mode == "STEP" or path != "rotation":
+    if mode == "STEP" or not turns_something or elements.width(sampler["output"]) != 4:
         return 1
     turns = elements.floats(sampler["output"])
     cosines = np.abs((turns[1:] * turns[:-1]).sum(axis=1)).clip(0.0, 1.0)
@@ -68,10 +70,9 @@ def poses_of(document: Document, elements: Elements, animation: Json, times: Flo
     """Return the document's nodes at some moments of one clip."""
     moved: dict[int, dict[str, Floats]] = {}
     for channel in animation["channels"]:
-        node = channel["target"].get("node")
-        if node is not None:
+        for node, path in moved_by(document, channel["target"]):
             sampler = animation["samplers"][channel["sampler"]]
-            moved.setdefault(node, {})[channel["target"]["path"]] = _sampled(sampler, elements, times)
+            moved.setdefault(node, {})[path] = _sampled(sampler, elements, times)
     weights = {node: paths["weights"] for node, paths in moved.items() if "weights" in paths}
     placed = frozenset(reached(document.json, [node for node, paths in moved.items() if paths.keys() & PLACING]))
     return Poses(_worlds(document, moved), placed, weights)

@@ -35,6 +35,7 @@ class Rule(StrEnum):
     JSON_SYNTAX = "json.syntax"
     JSON_NUMBER = "json.number"
     JSON_DUPLICATE_KEY = "json.duplicate_key"
+    JSON_KEY = "json.key"
     JSON_DEPTH = "json.depth"
     JSON_ROOT = "json.root"
     ASSET_VERSION = "asset.version"
@@ -144,6 +145,7 @@ SENTENCES: dict[Rule, str] = {
     Rule.JSON_SYNTAX: "The JSON does not parse; export the file again.",
     Rule.JSON_NUMBER: "NaN, Infinity or a number beyond double precision stands in the JSON; mend the exporter.",
     Rule.JSON_DUPLICATE_KEY: "An object has the same key twice, which readers resolve differently; keep one.",
+    Rule.JSON_KEY: "A key `__proto__` changes what objects are in JavaScript; rename or remove it.",
     Rule.JSON_DEPTH: "The JSON is nested deeper than allowed; flatten extras.",
     Rule.JSON_ROOT: "The JSON is not an object; a glTF file starts with one.",
     Rule.ASSET_VERSION: "`asset.version` is not 2.0, or `asset.minVersion` asks for more; export as glTF 2.0.",
@@ -256,6 +258,7 @@ NOT_READ = frozenset(list(Rule)[: list(Rule).index(Rule.SHAPE_COUNT)]) - {
     Rule.FILE_SIZE,
     Rule.JSON_SIZE,
     Rule.JSON_DEPTH,
+    Rule.JSON_KEY,
 }
 """What is not glTF 2.0 at all; a file that is only too large is refused as any other."""
 

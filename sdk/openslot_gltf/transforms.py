@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,19 +81,19 @@ def local_matrix(node: Json) -> Matrix:
     return matrix
 
 
-def world_matrices(json: Json) -> dict[int, Matrix]:
+def world_matrices(json: Json, precision: type[np.floating[Any]] = np.float64) -> dict[int, Matrix]:
     """Return `world_from_node` of every node of the default scene, parents before children.
 
     Scales may multiply to infinity; who uses a matrix looks whether it is finite.
     """
     nodes = json.get("nodes", [])
-    worlds = {root: local_matrix(nodes[root]) for root in default_roots(json)}
-    order = list(worlds)
+    order = list(default_roots(json))
     with np.errstate(over="ignore", invalid="ignore"):
+        worlds = {root: local_matrix(nodes[root]).astype(precision) for root in order}
         for index in order:
             for child in nodes[index].get("children", ()):
                 moves = not PLACES.isdisjoint(nodes[child])
-                worlds[child] = worlds[index] @ local_matrix(nodes[child]) if moves else worlds[index]
+                worlds[child] = worlds[index] @ local_matrix(nodes[child]).astype(precision) if moves else worlds[index]
                 order.append(child)
     return worlds
 

@@ -39,7 +39,9 @@ def png_bomb() -> bytes:
 
 @refused_by(Rule.IMAGE_SIDE)
 def giant_jpeg() -> bytes:
-    return pictured(b"\xff\xd8\xff\xc0\x00\x11\x08" + struct.pack(">HH", 65_500, 65_500) + b"\xff\xd9", "image/jpeg")
+    return pictured(
+        b"\xff\xd8\xff\xc0\x00\x11\x08" + struct.pack(">HH", 65_500, 65_500) + b"\xff\xda\xff\xd9", "image/jpeg"
+    )
 
 
 @refused_by(Rule.IMAGE_SIDE)
@@ -78,6 +80,88 @@ def cut_png() -> bytes:
 @refused_by(Rule.IMAGE_FORMAT)
 def jpeg_of_endless_fill_bytes() -> bytes:
     return pictured(b"\xff\xd8" + b"\xff" * 10_000, "image/jpeg")
+
+
+def chunks(data: bytes, *more: tuple[bytes, bytes], at: int = 33) -> bytes:
+    """Return the PNG with more chunks, behind its header."""
+    packed = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in more
+    ]
+    return data[:at] + b"".join(packed) + data[at:]
+
+
+SMALL = png(np.zeros((8, 8, 3), np.uint8))
+
+
+@refused_by(Rule.IMAGE_ANIMATED)
+def animated_png() -> bytes:
+    return pictured(chunks(SMALL, (b"acTL", struct.pack(">2I", 10_000, 0))))
+
+
+@refused_by(Rule.IMAGE_ANIMATED)
+def animated_webp() -> bytes:
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + (7).to_bytes(3, "little") * 2
+    return pictured(b"RIFF" + struct.pack("<I", len(body)) + body, "image/webp")
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def colour_profile_of_a_gigabyte() -> bytes:
+    return pictured(chunks(SMALL, (b"iCCP", b"sRGB\0\0" + zlib.compress(bytes(10**8), 9)[:100_000])))
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def text_that_swells() -> bytes:
+    return pictured(chunks(SMALL, (b"zTXt", b"note\0\0" + zlib.compress(b"x" * 10**7))))
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def profile_that_is_no_deflate() -> bytes:
+    return pictured(chunks(SMALL, (b"iCCP", b"sRGB\0\0" + b"\xff" * 40)))
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def png_chunk_beyond_the_end() -> bytes:
+    return pictured(SMALL[:33] + struct.pack(">I", 2**31 - 1) + SMALL[37:])
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def gamma_of_five_bytes() -> bytes:
+    return pictured(chunks(SMALL, (b"gAMA", bytes(5))))
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def png_of_three_bits() -> bytes:
+    return pictured(SMALL[:24] + b"\x03" + SMALL[25:])
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def palette_that_is_missing() -> bytes:
+    return pictured(SMALL[:25] + b"\x03" + SMALL[26:])
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def a_hundred_thousand_empty_chunks() -> bytes:
+    return pictured(chunks(SMALL, *[(b"teXt", b"")] * 100_000))
+
+
+def jpeg(scans: int, end: bytes = b"\xff\xd9") -> bytes:
+    frame = b"\xff\xd8\xff\xc2\x00\x11\x08" + struct.pack(">HH", 512, 512) + b"\x03" + b"\x01\x11\0" * 3
+    return frame + b"\xff\xda\0\x08\x01\x01\0\0\0\0" * scans + end
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def jpeg_of_a_thousand_scans() -> bytes:
+    return pictured(jpeg(1000), "image/jpeg")
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def jpeg_without_a_scan() -> bytes:
+    return pictured(jpeg(0), "image/jpeg")
+
+
+@refused_by(Rule.IMAGE_FORMAT)
+def jpeg_without_an_end() -> bytes:
+    return pictured(jpeg(1, bytes(100)), "image/jpeg")
 
 
 @refused_by(Rule.IMAGE_FORMAT)
@@ -205,6 +289,71 @@ def ad_that_grows_behind_a_joint() -> bytes:
     }
     channel = {"sampler": 0, "target": {"node": top, "path": "scale"}}
     maker.add("animations", {"samplers": [sampler], "channels": [channel]})
+    return maker.glb()
+
+
+def pointed(pointer: str, values: list[list[float]]) -> bytes:
+    """Return a box with a clip that moves by an animation pointer."""
+    maker = growing_box()
+    sampler = {"input": maker.accessor([0.0, 1.0], bounds=True), "output": maker.accessor(values)}
+    target = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": pointer}}}
+    maker.json["animations"] = [{"samplers": [sampler], "channels": [{"sampler": 0, "target": target}]}]
+    maker.extension("KHR_animation_pointer")
+    return maker.glb()
+
+
+@refused_by(Rule.BUDGET_ANIMATION_ESCAPES)
+def pointer_that_moves_the_ad_away() -> bytes:
+    return pointed("/nodes/0/translation", [[0, 0, 0], [60, 0, 0]])
+
+
+@refused_by(Rule.BUDGET_ANIMATION_ESCAPES)
+def pointer_that_blows_the_ad_up() -> bytes:
+    return pointed("/nodes/0/scale", [[1, 1, 1], [60, 60, 60]])
+
+
+@refused_by(Rule.BUDGET_ANIMATION_ESCAPES)
+def pointer_to_a_meshs_weights() -> bytes:
+    return pointed("/meshes/0/weights", [[0], [90]])
+
+
+@refused_by(Rule.ANIMATION_CHANNEL)
+def pointer_to_a_matrix() -> bytes:
+    return pointed("/nodes/0/matrix", [[1.0] * 16, [2.0] * 16])
+
+
+@refused_by(Rule.ANIMATION_VALUES)
+def pointer_of_other_values() -> bytes:
+    return pointed("/nodes/0/translation", [[0.0], [60.0]])
+
+
+@refused_by(Rule.BUDGET_EXTENT)
+def line_down_the_street() -> bytes:
+    maker = plain_box()
+    ends = maker.accessor([[0, 0, 0], [2000, 0, 0]], target=VERTICES, bounds=True)
+    maker.json["meshes"][0]["primitives"].append({"attributes": {"POSITION": ends}, "mode": 1})
+    return maker.glb()
+
+
+edited("ad_of_an_atom", Rule.BUDGET_EXTENT, plain_box, lambda body: body["nodes"][0].update(scale=[1e-36] * 3))
+
+
+@refused_by(Rule.BUDGET_EXTENT)
+def huge_and_tiny_scales_that_cancel() -> bytes:
+    maker = plain_box()
+    child = 0
+    for scale in (1e-30, 1e-30, 1e30, 1e30):
+        child = maker.node(root=False, children=[child], scale=[scale] * 3)
+    maker.json["scenes"] = [{"nodes": [child]}]
+    return maker.glb()
+
+
+@refused_by(Rule.MESH_TARGETS)
+def fifteen_thousand_morph_targets() -> bytes:
+    maker = growing_box()
+    del maker.json["animations"]
+    maker.json["meshes"][0]["primitives"][0]["targets"] *= 15_000
+    maker.json["meshes"][0]["weights"] = [0.0] * 15_000
     return maker.glb()
 
 

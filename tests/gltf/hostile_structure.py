@@ -130,6 +130,16 @@ def key_twice() -> bytes:
     return glb(b'{"asset":{"version":"2.0"},"asset":{"version":"1.0"}}')
 
 
+@refused_by(Rule.JSON_DUPLICATE_KEY)
+def key_twice_in_other_letters() -> bytes:
+    return glb(b'{"asset":{"version":"2.0","vers\\u0069on":"1.0"}}')
+
+
+@refused_by(Rule.JSON_KEY)
+def key_that_poisons_prototypes() -> bytes:
+    return changed(plain_box(), lambda body: body["nodes"][0].update(extras={"a": [{"__proto__": {"isAdmin": True}}]}))
+
+
 @refused_by(Rule.JSON_DEPTH)
 def two_hundred_thousand_brackets() -> bytes:
     return text(b'"extras":' + b"[" * 200_000 + b"]" * 200_000)

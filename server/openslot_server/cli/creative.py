@@ -84,6 +84,13 @@ def _plain(file: Path, tier: str, verdict: Verdict) -> dict[str, Any]:
     return said | verdict.model_dump(mode="json", include={"stats", "placed"}, exclude_none=True)
 
 
+def _shown(text: str) -> str:
+    """Return text of a stranger's file as a terminal may have it: no control characters, no markup."""
+    from rich.markup import escape
+
+    return escape("".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text))
+
+
 def _show(file: Path, tier: str, verdict: Verdict) -> None:
     from rich.console import Console
 
@@ -92,8 +99,8 @@ def _show(file: Path, tier: str, verdict: Verdict) -> None:
     console.print(f"{file.name}: {said} in tier {tier}")
     for finding in verdict.findings:
         colour = COLOURS[finding.severity]
-        console.print(f"  [{colour}]{finding.severity}[/{colour}] {finding.code} at {finding.pointer or '/'}")
-        console.print(f"    {finding.message}", markup=False)
+        console.print(f"  [{colour}]{finding.severity}[/{colour}] {finding.code} at {_shown(finding.pointer) or '/'}")
+        console.print(f"    {_shown(finding.message)}")
     if verdict.placed is not None:
         size = " × ".join(f"{side:.3g}" for side in verdict.placed.size)
         console.print(f"  it stands {size} m in the slot")
