@@ -14,7 +14,19 @@ from pydantic import Field, model_validator
 from openslot_spec.profiles import AlsoProfiles, ProfileName
 from openslot_spec.records import Id, Money, Quaternion, Record, Vec3
 
-__all__ = ["EXTENSION", "About", "Accepts", "BuyerFloor", "Buyers", "Category", "Deal", "Pose", "Slot", "SlotTerms"]
+__all__ = [
+    "EXTENSION",
+    "About",
+    "Accepts",
+    "Align",
+    "BuyerFloor",
+    "Buyers",
+    "Category",
+    "Deal",
+    "Pose",
+    "Slot",
+    "SlotTerms",
+]
 
 EXTENSION = "OPENSLOT_ad_slot"
 """The glTF extension's name; it stands on a node and holds `SlotTerms`."""
@@ -23,6 +35,7 @@ SlotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Category = Annotated[str, Field(max_length=16)]
 Side = Annotated[float, Field(ge=1e-3, le=1e4)]
+Align = Literal["centre", "top", "bottom", "left", "right", "top_left", "top_right", "bottom_left", "bottom_right"]
 MediaType = Literal["model/gltf-binary", "image/png", "image/jpeg", "image/webp", "video/mp4", "video/webm"]
 
 
@@ -103,7 +116,11 @@ class SlotTerms(Record):
     name: Annotated[str, Field(max_length=120)] = ""
     two_sided: bool = False
     """Whether it may be looked at from behind; a one-sided slot seen from behind is not visible."""
-    fit: Literal["contain", "cover", "stretch"] = "contain"
+    fit: Literal["contain", "cover", "stretch", "fixed"] = "contain"
+    scale: Annotated[float, Field(ge=1e-3, le=1e3)] | None = None
+    """With `fixed` alone: how many metres of the slot are one of the creative; 1 if absent, so that sizes are real."""
+    align: Align | None = None
+    """To which edges of the slot a creative keeps; to none and in the middle if absent."""
     audience: Literal["shared", "per_viewer"] = "shared"
     """One board for all viewers, or an ad of their own for each."""
     accepts: Accepts = Accepts()
@@ -118,6 +135,12 @@ class SlotTerms(Record):
     tags: Annotated[tuple[Tag, ...], Field(strict=False, max_length=16)] = ()
     about: About | None = None
     buyers: Buyers | None = None
+
+    @model_validator(mode="after")
+    def _scaled_if_fixed(self) -> Self:
+        if self.scale is not None and self.fit != "fixed":
+            raise ValueError("scale stands with fit `fixed` alone")
+        return self
 
 
 class Slot(SlotTerms):

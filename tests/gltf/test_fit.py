@@ -183,3 +183,56 @@ def test_a_long_clip_is_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
 def test_plain_content_moves_nowhere() -> None:
     bounds = swept_bounds(read_document(plain_box().glb()))
     assert bounds.rest is bounds.moving
+
+
+ALIGNED = st.sampled_from(
+    ["centre", "top", "bottom", "left", "right", "top_left", "top_right", "bottom_left", "bottom_right"]
+)
+
+
+@given(BOXES, SLOTS, ALIGNED)
+def test_a_creative_keeps_to_the_edges_it_is_aligned_to(bounds: Bounds, terms: SlotTerms, align: str) -> None:
+    aligned = SlotTerms.parse(terms.plain() | {"align": align})
+    fit = fitted(bounds, aligned)
+    box, half = placed(fit, bounds), np.array(terms.size) / 2
+    assert fit.scale == fitted(bounds, terms).scale
+    near = {"left": box.low[0] + half[0], "right": box.high[0] - half[0]}
+    near |= {"bottom": box.low[1] + half[1], "top": box.high[1] - half[1]}
+    for edge, distance in near.items():
+        if edge in align.split("_"):
+            assert distance == pytest.approx(0, abs=1e-6)
+    assert box.low[2] == pytest.approx(0, abs=1e-9)
+
+
+@given(BOXES, st.floats(0.01, 10))
+def test_a_fixed_scale_is_kept_or_refused(bounds: Bounds, scale: float) -> None:
+    terms = SlotTerms(id="s", size=(4, 3), depth=2, fit="fixed", scale=scale)
+    if (bounds.size * scale <= [4, 3, 2]).all():
+        assert fitted(bounds, terms).scale == (scale, scale, scale)
+    else:
+        assume((bounds.size * scale > np.array([4, 3, 2]) * 1.001).any())
+        with pytest.raises(OpenSlotError) as caught:
+            fitted(bounds, terms)
+        assert caught.value.code is Code.CREATIVE_REFUSED
+        assert "fixed scale" in caught.value.detail
+
+
+def test_a_product_is_shown_as_large_as_it_is() -> None:
+    terms = SlotTerms(id="s", size=(4, 3), depth=2, fit="fixed", align="bottom")
+    fit = fitted(Bounds(np.array([1.0, 1.0, 1.0]), np.array([1.5, 1.2, 1.4])), terms)
+    assert fit.scale == (1.0, 1.0, 1.0)
+    assert fit.slot_from_creative[:3, 3] == pytest.approx([-1.25, -2.5, -1.0])
+
+
+def test_a_side_of_next_to_nothing_is_not_blown_up() -> None:
+    terms = SlotTerms(id="s", size=(2, 1), fit="stretch")
+    assert fitted(Bounds(np.zeros(3), np.array([1e-30, 1.0, 1e-30])), terms).scale == (1.0, 1.0, 1.0)
+
+
+def test_an_animation_that_leaves_the_slot_is_scaled_or_refused() -> None:
+    moving = content_bounds(read_document(spinning_box((3, 0, 0)).glb()))
+    contained = SlotTerms(id="s", size=(2, 1), depth=1)
+    box = placed(fitted(moving, contained), moving)
+    assert (box.size <= [2 + 1e-9, 1 + 1e-9, 1 + 1e-9]).all()
+    with pytest.raises(OpenSlotError):
+        fitted(moving, SlotTerms(id="s", size=(2, 1), depth=1, fit="fixed"))
