@@ -99,6 +99,16 @@ class Rule(StrEnum):
     IMAGE_CONVERTED = "image.converted"
     IMAGE_STRIPPED = "image.stripped"
     TEXTURE_SOURCE = "texture.source"
+    # videos
+    VIDEO_UNREADABLE = "video.unreadable"
+    VIDEO_CODEC = "video.codec"
+    VIDEO_STREAMS = "video.streams"
+    VIDEO_SHAPE = "video.shape"
+    VIDEO_SIDE = "video.side"
+    VIDEO_LENGTH = "video.length"
+    VIDEO_RATE = "video.rate"
+    VIDEO_DAMAGED = "video.damaged"
+    VIDEO_STRIPPED = "video.stripped"
     # geometry
     MESH_ATTRIBUTE = "mesh.attribute"
     MESH_COUNT = "mesh.count"
@@ -205,6 +215,16 @@ SENTENCES: dict[Rule, str] = {
     Rule.IMAGE_CONVERTED: "The image was turned upright and brought to 8-bit sRGB; check its colours.",
     Rule.IMAGE_STRIPPED: "What stood beside the picture (place, camera, comments, profile) was left out; all is well.",
     Rule.TEXTURE_SOURCE: "The texture has no image this reader knows; give it a PNG, JPEG or WebP source.",
+    Rule.VIDEO_UNREADABLE: "Videos cannot be read here; the server's operator runs `pip install 'openslot[video]'`.",
+    Rule.VIDEO_CODEC: "The video is not MP4 with H.264 (and AAC), nor WebM with VP8, VP9 or AV1 (and Opus or Vorbis), "
+    "8 bits in 4:2:0; export it as one of them.",
+    Rule.VIDEO_STREAMS: "A video holds one stream of pictures and at most one of sound; export it with these alone.",
+    Rule.VIDEO_SHAPE: "The video is turned by a flag, or its pixels are not square; export it as it is to be seen.",
+    Rule.VIDEO_SIDE: "A side of the video is longer than allowed; export it smaller.",
+    Rule.VIDEO_LENGTH: "The video is longer than allowed, or has no length; cut it.",
+    Rule.VIDEO_RATE: "The video has more than 60 frames a second; export it slower.",
+    Rule.VIDEO_DAMAGED: "The video does not decode; export it again.",
+    Rule.VIDEO_STRIPPED: "What stood beside the video (titles, places, attachments) was overwritten.",
     Rule.MESH_ATTRIBUTE: "A vertex attribute has a name or a format glTF 2.0 does not allow; export the file again.",
     Rule.MESH_COUNT: "The attributes of one primitive differ in length; export the file again.",
     Rule.MESH_INDICES: "The indices have a wrong format or point beyond the vertices; export the file again.",
@@ -249,6 +269,7 @@ REPAIRED = frozenset(
         Rule.IMAGE_PROFILE,
         Rule.IMAGE_CONVERTED,
         Rule.IMAGE_STRIPPED,
+        Rule.VIDEO_STRIPPED,
     }
 )
 WARNED = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from openslot_spec.creatives import Video
 from openslot_spec.messages import Placement
 from openslot_spec.slots import MediaType
 
@@ -24,10 +25,13 @@ class Ad:
     landing_url: str | None = None
     viewer: str | None = None
     """For whom alone it is shown; None for everybody."""
+    video: Video | None = None
+    poster: Path | None = None
+    """Of a video, and of nothing else: what it is, and its still picture as a checked file."""
 
     @classmethod
-    def of(cls, placement: Placement, path: Path, viewer: str | None) -> Ad:
-        """Return what a placement shows, from its checked file."""
+    def of(cls, placement: Placement, path: Path, viewer: str | None, poster: Path | None = None) -> Ad:
+        """Return what a placement shows, from its checked file and a video's checked poster."""
         creative = placement.creative
         return cls(
             placement.slot,
@@ -38,6 +42,8 @@ class Ad:
             creative.advertiser,
             creative.landing_url,
             viewer,
+            creative.video,
+            poster,
         )
 
 

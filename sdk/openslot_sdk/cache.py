@@ -16,7 +16,7 @@ from openslot_sdk.outside import Outside
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["CACHE_LIMIT_BYTES", "Cache", "default_folder"]
+__all__ = ["CACHE_LIMIT_BYTES", "Cache", "default_folder", "poster_of"]
 
 CACHE_LIMIT_BYTES = 256 * 1024 * 1024
 FETCH_DEADLINE_S = 60.0
@@ -35,6 +35,21 @@ def default_folder() -> Path:
     """Return this user's cache folder; worlds of one machine may share it."""
     home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     return (Path(home) if home else Path.home() / ".cache") / "openslot" / "creatives"
+
+
+def poster_of(creative: CreativeRef) -> CreativeRef | None:
+    """Return the still picture of a video as something to fetch; None for what is no video."""
+    if creative.video is None:
+        return None
+    poster = creative.video.poster
+    return CreativeRef(
+        sha256=poster.sha256,
+        media_type=poster.media_type,
+        size_bytes=poster.size_bytes,
+        url=poster.url,
+        advertiser=creative.advertiser,
+        label=creative.label,
+    )
 
 
 class Cache:

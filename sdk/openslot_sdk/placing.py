@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from openslot_sdk.ads import Ad, Change
 from openslot_sdk.audience import Member
-from openslot_sdk.cache import Cache
+from openslot_sdk.cache import Cache, poster_of
 from openslot_sdk.meter import Meter
 from openslot_sdk.wants import Place, Wants
 from openslot_sdk.wire import code_of
@@ -223,7 +223,9 @@ class Placing:
     async def _bring(self, placement: Placement) -> None:
         while self._now_ms() < placement.expires_ms:
             try:
-                self._change(placement, await self._cache.get(placement.creative))
+                poster = poster_of(placement.creative)
+                still = None if poster is None else await self._cache.get(poster)
+                self._change(placement, await self._cache.get(placement.creative), still)
                 return
             except OpenSlotError as error:
                 self._say(error)
@@ -248,14 +250,14 @@ class Placing:
             self._wants.lost(_place(placement), self._now_ms())
         self._wake.set()
 
-    def _change(self, placement: Placement, path: Path | None) -> None:
+    def _change(self, placement: Placement, path: Path | None, poster: Path | None = None) -> None:
         """Note that the placement's file is to be shown, or that it is over."""
         place = _place(placement)
         viewer = None if placement.viewer is None else self._viewers.get(placement.viewer)
         if placement.viewer is not None and viewer is None:
             return  # who alone would see it has left
         if path is not None:
-            self._changes[place] = Change(placement.slot, viewer, Ad.of(placement, path, viewer), placement)
+            self._changes[place] = Change(placement.slot, viewer, Ad.of(placement, path, viewer, poster), placement)
         else:  # what comes after it may be waiting already
             self._changes.setdefault(place, Change(placement.slot, viewer, None, None))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,7 @@ __all__ = ["Scene", "Triangles", "with_ads"]
 
 PANEL_BYTES = 4096
 """What a panel adds to its image."""
+POSTER_PX, POSTER_BYTES = 1920, 4_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,21 +106,31 @@ def with_ads(scene: Scene, ads: Sequence[Ad]) -> bytes:
         raise OpenSlotError(Code.GLTF_NOT_READ, "these slots came without a scene")
     for ad in ads:
         creative = _creative(ad, slots[ad.slot])
-        document = embed(document, ad.slot, creative, ad.sha256)
+        document = embed(document, ad.slot, creative, ad.sha256, _video(ad))
     return write_glb(document)
 
 
 def _creative(ad: Ad, slot: Slot) -> Document:
-    """Return what hangs in the slot: the model, or a panel with the image."""
+    """Return what hangs in the slot: the model, or a panel with the image or the video's poster."""
     from openslot_gltf import TIERS, panel, read_document, write_glb
 
     if ad.media_type not in slot.accepts.media:
         raise OpenSlotError(Code.CREATIVE_REFUSED, f"the slot takes no {ad.media_type}", where=ad.slot)
-    data, limits = ad.path.read_bytes(), TIERS[slot.accepts.tier]
+    data, limits = (ad.poster or ad.path).read_bytes(), TIERS[slot.accepts.tier]
     if ad.media_type == "model/gltf-binary":
         return read_document(data, limits)
-    # read as strictly as a model: a panel's image is held against the same limits
+    # read as strictly as a model: a panel's image is held against the same limits, a frame against those of videos
+    if ad.video is not None:
+        limits = replace(limits, side_px=POSTER_PX, pixels=POSTER_PX**2, file_bytes=POSTER_BYTES)
     return read_document(write_glb(panel(data, slot)), replace(limits, file_bytes=limits.file_bytes + PANEL_BYTES))
+
+
+def _video(ad: Ad) -> dict[str, Any] | None:
+    """Return what a world that plays videos finds on the panel: which one, and that it is muted until a click."""
+    if ad.video is None:
+        return None
+    said = {"sha256": ad.sha256, "media_type": ad.media_type, "muted": True, "loop": True, "unmute": "click"}
+    return said | ad.video.model_dump(mode="json", exclude={"poster"})
 
 
 def _bytes(path: str | Path) -> bytes:

@@ -388,7 +388,8 @@ class World:
         raise OpenSlotError(Code.SLOT_UNKNOWN, f"no loaded scene has {', '.join(slots) or 'slots'}")
 
     def _in_use(self) -> set[str]:
-        return {ad.sha256 for ad in self._ads.values()}
+        ads = self._ads.values()
+        return {ad.sha256 for ad in ads} | {ad.video.poster.sha256 for ad in ads if ad.video is not None}
 
     async def _stop(self) -> None:
         for task in self._tasks:

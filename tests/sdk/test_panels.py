@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from PIL import Image
 from openslot_gltf import read_document
 from openslot_sdk.ads import Ad
 from openslot_sdk.scenes import Scene, with_ads
+from openslot_spec.creatives import Video
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import MediaType
 from tests.sdk.scenes import board_scene
@@ -46,3 +48,18 @@ def test_a_slot_for_models_shows_no_image(tmp_path: Path) -> None:
     with pytest.raises(OpenSlotError) as refused:
         with_ads(Scene.read(board_scene("east")), [poster(tmp_path)])
     assert refused.value.code is Code.CREATIVE_REFUSED
+
+
+def test_a_video_hangs_as_its_poster_and_says_what_plays_on_it(tmp_path: Path) -> None:
+    still = poster(tmp_path, 640, "JPEG")
+    facts = {"duration_ms": 2000, "width_px": 640, "height_px": 640, "frames_per_second": 24.0, "sound": True}
+    file = {"sha256": "cd" * 32, "size_bytes": 9, "url": "/assets/poster"}
+    video = Video.model_validate(facts | {"poster": file})
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"never read here")
+    ad = replace(still, path=path, media_type="video/mp4", video=video, poster=still.path)
+    scene = Scene.read(board_scene("east", accepts={"media": ["video/mp4"], "tier": "S"}))
+    shown = read_document(with_ads(scene, [ad]))
+    (wrapper,) = (node for node in shown.array("nodes") if node.get("name") == "openslot:east")
+    said = {"sha256": "ab" * 32, "media_type": "video/mp4", "muted": True, "loop": True, "unmute": "click", **facts}
+    assert wrapper["extras"]["openslot"] == {"creative": "ab" * 32, "video": said}

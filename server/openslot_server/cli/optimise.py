@@ -12,6 +12,7 @@ import typer
 
 from openslot_server.cli.files import print_json, read, write
 from openslot_server.creatives.khronos import second_opinion
+from openslot_server.creatives.kinds import is_video
 from openslot_server.creatives.sandbox import Sandbox, SandboxLimits
 from openslot_server.creatives.verdict import Tier, Verdict
 from openslot_spec.errors import Code, OpenSlotError
@@ -66,6 +67,8 @@ def optimise(
     What is written has passed the gate and, where Node has it, the Khronos validator; it is never larger than FILE.
     """
     data = read(file)
+    if is_video(data):
+        raise OpenSlotError(Code.CREATIVE_REFUSED, "videos are not coded anew here; export it smaller", where=str(file))
     plain = _plain(data)
     wanted = KINDS.get(output.suffix.lower(), plain.media_type)
     if (wanted == MODEL) != (plain.media_type == MODEL):

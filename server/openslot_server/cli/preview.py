@@ -50,26 +50,26 @@ def preview(
     data = read(file)
     stage = scene_stage(read(scene), slot) if scene and slot else None
     verdict = accepted(data, "L")
-    served = verdict.repaired or data
+    served, shown = verdict.repaired or data, verdict.poster or verdict.repaired or data
     views: tuple[View, ...] = ()
     with Renderer() as renderer:
         if output.suffix.lower() == ".png":
-            pictures = drawn(renderer, served, verdict.media_type, stage)
+            pictures = drawn(renderer, shown, verdict.media_type, stage)
             views = pictures.views
             write(output, sheet(pictures, file.name, facts(served, verdict)))
         else:
-            write(output, _turning(renderer, served, verdict, MOVING[output.suffix.lower()]))
+            write(output, _turning(renderer, shown, verdict, MOVING[output.suffix.lower()]))
     if as_json:
         print_json({"file": str(file), "output": str(output), "views": [_plain(view) for view in views]})
     else:
         typer.echo("\n".join([f"{output}: {file.name}, {facts(served, verdict)}", *map(caption, views)]))
 
 
-def _turning(renderer: Renderer, served: bytes, verdict: Verdict, kind: Moving) -> bytes:
+def _turning(renderer: Renderer, shown: bytes, verdict: Verdict, kind: Moving) -> bytes:
     from openslot_server.previews.preview import as_document, turned
     from openslot_server.previews.sheet import moving
 
-    return moving(turned(renderer, as_document(served, verdict.media_type), FRAMES, FRAME_PX), kind)
+    return moving(turned(renderer, as_document(shown, verdict.media_type), FRAMES, FRAME_PX), kind)
 
 
 def _plain(view: View) -> dict[str, float]:
@@ -94,6 +94,10 @@ def facts(data: bytes, verdict: Verdict) -> str:
     kind = {"model/gltf-binary": "GLB"}.get(verdict.media_type, verdict.media_type.partition("/")[2].upper())
     stats = verdict.stats
     assert stats is not None  # noqa: S101  it was accepted
+    if verdict.video is not None:
+        video = verdict.video
+        size = f"{video.width_px} × {video.height_px} px"
+        return f"{kind} · {len(data) / 1000:,.0f} KB · {size} · {video.duration_ms / 1000:.1f} s · tier {stats.tier}"
     counts = f" · {stats.triangles:,} triangles · {stats.draws} draws" if kind == "GLB" else ""
     return f"{kind} · {len(data) / 1000:,.0f} KB{counts} · tier {stats.tier}"
 

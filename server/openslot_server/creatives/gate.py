@@ -15,9 +15,11 @@ from openslot_gltf.expand import loaded
 from openslot_gltf.read import examined
 from openslot_gltf.rules import Report
 from openslot_gltf.strip import stripped
-from openslot_server.creatives.images import is_image, read_picture
+from openslot_server.creatives.images import read_picture
+from openslot_server.creatives.kinds import VIDEO_TIERS, is_image, is_video
 from openslot_server.creatives.terms import held_to_slot
 from openslot_server.creatives.verdict import MAX_TEXT, Finding, Stats, Tier, Verdict
+from openslot_server.creatives.videos import read_video
 from openslot_spec.slots import SlotTerms
 
 __all__ = ["examine"]
@@ -63,7 +65,27 @@ def examine(data: bytes, asked: str) -> bytes:
 
 
 def _verdict(data: bytes, tier: str) -> Verdict:
+    if is_video(data):
+        return _of_video(data, tier)
     return _of_image(data, tier) if is_image(data) else _of_gltf(data, tier)
+
+
+def _of_video(data: bytes, tier: str) -> Verdict:
+    report = Report()
+    clip = read_video(data, VIDEO_TIERS[tier], report)
+    findings = tuple(_finding(finding) for finding in report.findings)
+    if clip is None:
+        return Verdict(accepted=False, findings=findings)
+    size = (clip.facts.width_px / clip.facts.height_px, 1.0, 0.0)
+    return Verdict(
+        accepted=True,
+        findings=findings,
+        stats=Stats(tier=_named(tier), triangles=2, draws=1, animated=True, size=size),
+        repaired=b"" if clip.data == data else clip.data,
+        media_type=clip.media_type,
+        video=clip.facts,
+        poster=clip.poster,
+    )
 
 
 def _of_image(data: bytes, tier: str) -> Verdict:

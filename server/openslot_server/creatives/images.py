@@ -29,14 +29,13 @@ from openslot_gltf.images import ImageHeader, image_header
 from openslot_gltf.rules import Report, Rule
 from openslot_server.creatives.metadata import bare
 
-__all__ = ["Picture", "encoded", "is_image", "jpeg", "read_picture"]
+__all__ = ["Picture", "encoded", "jpeg", "read_picture"]
 
 # What Pillow would load when it is first used: a worker of the sandbox can open no file by then.
 LOADED = (ImagePalette, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 Image.preinit()
 
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
-MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 PLAIN_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 QUALITY = 92
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -49,11 +48,6 @@ class Picture:
 
     header: ImageHeader
     data: bytes
-
-
-def is_image(data: bytes) -> bool:
-    """Return whether the first bytes are those of a PNG, JPEG or WebP."""
-    return data.startswith(MAGIC[:2]) or (data[:4] == MAGIC[2] and data[8:12] == b"WEBP")
 
 
 def read_picture(data: bytes, limits: Limits, report: Report) -> Picture | None:

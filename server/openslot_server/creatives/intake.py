@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from openslot_gltf import TIERS
+from openslot_server.creatives.kinds import VIDEO_TIERS, is_video
 from openslot_server.creatives.library import Library
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Finding, Stats, Tier, Verdict
+from openslot_spec.creatives import Poster, Video
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import MediaType
 
@@ -28,9 +30,9 @@ UPLOADS_OF_ONE = 4
 """Of one account, so that none takes the place of all."""
 
 
-def limit_bytes(tier: Tier) -> int:
+def limit_bytes(tier: Tier, *, video: bool = False) -> int:
     """Return the size of the largest file that `tier` takes."""
-    return TIERS[tier].file_bytes
+    return VIDEO_TIERS[tier].file_bytes if video else TIERS[tier].file_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Approved:
     stats: Stats
     findings: tuple[Finding, ...]
     """What was repaired, and what is worth knowing."""
+    video: Video | None = None
 
 
 def anything(_: str, __: int) -> None:
@@ -75,16 +78,25 @@ class Intake:
             OpenSlotError: `CREATIVE_TOO_LARGE`, `RefusedCreativeError`, `RATE_LIMITED`, or `STORAGE_FAILED`; in each
                 case nothing is kept.
         """
-        if len(data) > limit_bytes(tier):
-            raise OpenSlotError(Code.CREATIVE_TOO_LARGE, f"{len(data)} bytes, tier {tier}: {limit_bytes(tier)}")
+        most = limit_bytes(tier, video=is_video(data))
+        if len(data) > most:
+            raise OpenSlotError(Code.CREATIVE_TOO_LARGE, f"{len(data)} bytes, tier {tier}: {most}")
         verdict = await self._sandbox.check(data, tier)
         if verdict.stats is None:
             raise RefusedCreativeError(verdict)
         served = verdict.repaired or data
         admit(hashlib.sha256(served).hexdigest(), len(served))
         packs = verdict.media_type == "model/gltf-binary"  # images and videos are packed by themselves
+        video = await self._with_poster(verdict)  # kept first: what names it comes after it
         sha256 = await asyncio.to_thread(partial(self._library.put, served, packs=packs))
-        return Approved(sha256, len(served), verdict.media_type, verdict.stats, verdict.findings)
+        return Approved(sha256, len(served), verdict.media_type, verdict.stats, verdict.findings, video)
+
+    async def _with_poster(self, verdict: Verdict) -> Video | None:
+        if verdict.video is None:
+            return None
+        sha256 = await asyncio.to_thread(partial(self._library.put, verdict.poster))
+        poster = Poster(sha256=sha256, size_bytes=len(verdict.poster), url=f"/assets/{sha256}")
+        return Video(**verdict.video.model_dump(), poster=poster)
 
 
 class RefusedCreativeError(OpenSlotError):

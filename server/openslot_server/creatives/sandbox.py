@@ -22,6 +22,7 @@ from typing import Self
 
 from openslot_gltf import TIERS
 from openslot_server.creatives import zygote
+from openslot_server.creatives.kinds import VIDEO_TIERS
 from openslot_server.creatives.verdict import SandboxFault, Tier, Verdict
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import SlotTerms
@@ -49,7 +50,9 @@ class SandboxLimits:
 
     wall_s: float = 3.0
     memory_bytes: int = 1 << 30
-    result_bytes: int = 256 * 1024 + 2 * TIERS["L"].file_bytes  # with a repaired file, in base64
+    result_bytes: int = 256 * 1024 + 2 * max(
+        TIERS["L"].file_bytes, VIDEO_TIERS["L"].file_bytes
+    )  # with a repaired file, in base64
     workers: int = 2
     waiting: int = 32
 

@@ -21,7 +21,7 @@ def held_to_slot(verdict: Verdict, served: bytes, terms: SlotTerms) -> Verdict:
     findings = [*verdict.findings, *_refusals(verdict, terms)]
     placed = None
     try:
-        placed = _placed(content_bounds(_hung(verdict.media_type, served, terms)), terms)
+        placed = _placed(content_bounds(_hung(verdict.media_type, verdict.poster or served, terms)), terms)
     except OpenSlotError as error:
         findings.append(_finding(Rule.TERMS_FIT, error.detail))
     if any(finding.severity == "error" for finding in findings):

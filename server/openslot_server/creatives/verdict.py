@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from openslot_spec.creatives import VideoFacts
 from openslot_spec.records import Record, Vec3
 from openslot_spec.slots import MediaType
 
@@ -83,6 +84,9 @@ class Verdict(Record):
     """What to serve in place of the file; empty where the file is sound as it came."""
     media_type: MediaType = "model/gltf-binary"
     """What is served, by its own bytes."""
+    video: VideoFacts | None = None
+    poster: bytes = b""
+    """Of a video: one of its frames, a JPEG."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

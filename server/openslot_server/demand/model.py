@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from openslot_server.demand.caps import Cap
 from openslot_server.demand.targeting import Targeting
-from openslot_spec.creatives import CreativeRef, HttpUrl
+from openslot_spec.creatives import CreativeRef, HttpUrl, Video
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.profiles import AlsoProfiles, profile_names
 from openslot_spec.records import Id, Line, Money, Record, Sha256, TimeMs, Vec3
@@ -79,6 +79,7 @@ class Creative(Record):
     animated: bool = False
     categories: Annotated[tuple[Category, ...], Field(strict=False, max_length=16)] = ()
     revoked: bool = False
+    video: Video | None = None
 
     def ref(self) -> CreativeRef:
         """Return what a world is told of it."""

@@ -37,6 +37,8 @@ class OrderBook:
         self.campaigns: dict[str, Campaign] = {}
         self.line_items: dict[str, LineItem] = {}
         self.creatives: dict[str, Creative] = {}
+        self.posters: dict[str, str] = {}
+        """The video of each poster."""
         self._revoked_ms: dict[str, int] = {}
         self._concerned: defaultdict[str, set[str]] = defaultdict(set)
         """Which line items a campaign or a creative stands in."""
@@ -164,6 +166,8 @@ class OrderBook:
 
     def _know(self, creative: Creative, at_ms: int) -> None:
         self.creatives[creative.sha256] = creative
+        if creative.video is not None:
+            self.posters[creative.video.poster.sha256] = creative.sha256
         if creative.revoked:
             self._revoked_ms.setdefault(creative.sha256, at_ms)
 

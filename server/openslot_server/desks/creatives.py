@@ -53,6 +53,17 @@ class CreativeDesk:
         """Return a creative; raises `CREATIVE_UNKNOWN`."""
         return self._core.rooms.orders.creative(sha256)
 
+    def asset(self, sha256: str) -> Creative:
+        """Return the creative whose file this is, or the poster of a video as if it were one."""
+        orders = self._core.rooms.orders
+        if sha256 in orders.creatives or sha256 not in orders.posters:
+            return orders.creative(sha256)
+        video = orders.creative(orders.posters[sha256])
+        assert video.video is not None  # noqa: S101  it has a poster
+        poster = video.video.poster
+        file = {"sha256": sha256, "media_type": poster.media_type, "size_bytes": poster.size_bytes}
+        return video.model_copy(update=file)
+
     def all(self, principal: Principal) -> list[Creative]:
         """Return the principal's creatives; all of them for an operator."""
         return own(principal, self._core.rooms.orders.creatives.values())

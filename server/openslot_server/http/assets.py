@@ -41,7 +41,7 @@ async def _asset(request: Request) -> Response:
     server: Server = request.app.state.server
     library: Library = request.app.state.library
     try:
-        creative = server.creatives.get(request.path_params["sha256"])
+        creative = server.creatives.asset(request.path_params["sha256"])
         if creative.revoked:
             raise OpenSlotError(Code.CREATIVE_UNKNOWN, "it was revoked", where=creative.sha256)
         return await _serve(request, creative, library)

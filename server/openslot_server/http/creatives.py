@@ -8,7 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from starlette.requests import Request
+
 from openslot_server.creatives.intake import Approved, limit_bytes
+from openslot_server.creatives.verdict import Tier
 from openslot_server.demand.model import Creative
 from openslot_server.http.bodies import read_body
 from openslot_server.http.records import (
@@ -29,7 +32,7 @@ __all__ = ["CREATIVE_OPERATIONS", "account_of", "registered"]
 
 
 async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
-    """Upload a creative: the bytes of a GLB, PNG, JPEG or WebP.
+    """Upload a creative: the bytes of a GLB, PNG, JPEG, WebP, MP4 or WebM.
 
     They are taken for what they are, whatever Content-Type says. They are examined in a sandbox and kept by their
     sha-256; the same bytes again are the same creative. What the gate repaired is kept repaired, under the sha-256 of
@@ -38,7 +41,7 @@ async def upload_creative(call: Call[UploadQuery, Upload]) -> UploadAnswer:
     said = call.query
     advertiser = account_of(call.principal, "advertiser", said.advertiser)
     with call.intake.place(advertiser):
-        data = await read_body(call.request, CREATIVE_MEDIA, limit_bytes(said.tier), Code.CREATIVE_TOO_LARGE)
+        data = await read_body(call.request, CREATIVE_MEDIA, _limit(call.request, said.tier), Code.CREATIVE_TOO_LARGE)
         return await registered(call, data, said, advertiser)
 
 
@@ -103,4 +106,9 @@ def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creativ
         size=approved.stats.size,
         animated=approved.stats.animated,
         categories=said.categories,
+        video=approved.video,
     )
+
+
+def _limit(request: Request, tier: Tier) -> int:
+    return limit_bytes(tier, video=request.headers.get("content-type", "").startswith("video/"))

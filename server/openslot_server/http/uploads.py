@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from openslot_gltf import TIERS
+from openslot_server.creatives.kinds import VIDEO_TIERS
 from openslot_server.creatives.uploads import ID_BYTES, Upload
 from openslot_server.http.bodies import BODY_DEADLINE_S
 from openslot_server.http.creatives import account_of, registered
@@ -26,7 +27,7 @@ from openslot_spec.errors import Code, OpenSlotError
 __all__ = ["UPLOAD_OPERATIONS", "upload_routes"]
 
 VERSION = "1.0.0"
-LONGEST_BYTES = max(tier.file_bytes for tier in TIERS.values())
+LONGEST_BYTES = max(TIERS["L"].file_bytes, VIDEO_TIERS["L"].file_bytes)
 TUS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
 
 

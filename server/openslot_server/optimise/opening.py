@@ -10,7 +10,8 @@ from openslot_gltf.prune import pruned
 from openslot_gltf.read import examined
 from openslot_gltf.rules import Report
 from openslot_gltf.write import write_glb
-from openslot_server.creatives.images import is_image, read_picture
+from openslot_server.creatives.images import read_picture
+from openslot_server.creatives.kinds import is_image
 from openslot_server.creatives.verdict import MAX_TEXT, Finding, Stats, Verdict
 
 __all__ = ["SANDBOX", "WIDE", "opened"]
