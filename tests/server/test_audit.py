@@ -175,7 +175,8 @@ def walk(world: Auditing, viewer: int, aside: float = 0.0) -> Evidence:
     """Return evidence of somebody who walks by."""
     at_ms = world.market.now_ms
     steps = range(RUN_MS, -1, -200)
-    poses = [(aside % 1 + before_ms / 1000, 2.0, 0.0) for before_ms in steps]
+    up = 0.1 * (aside // 1 % 10)  # a way of one's own for each of a hundred
+    poses = [(aside % 1 + before_ms / 1000, 2.0 + up, 0.0) for before_ms in steps]
     cameras = [coarsen(Cameras.stack(standing(pose)(0))) for pose in poses]
     made = evidence(at_ms, [(at_ms - before_ms, each) for before_ms, each in zip(steps, cameras, strict=True)])
     return world.about(made, viewer)

@@ -147,16 +147,16 @@ async def test_a_report_on_rows_that_were_altered_is_refused_until_they_are_as_t
         async def report() -> httpx2.Response:
             return await served.ask("operator", "GET", "/v1/reports")
 
-        def decide() -> None:
-            served.server.answer(Seat("plaza", "s1"), PlacementsGet(slots=("attic",)))[1].result(5)
+        async def decide() -> None:
+            await served.server.awaiting(served.server.answer(Seat("plaza", "s1"), PlacementsGet(slots=("attic",)))[1])
 
         def say(session: str) -> None:
             with closing(sqlite3.connect(served.server.settings.database)) as database, database:
                 database.execute("UPDATE decisions SET session = ? WHERE rowid = 2", (session,))
 
-        decide()
+        await decide()
         assert (await report()).json()["totals"]["requests"] == 1
-        decide()
+        await decide()
         say("s2")
         for _ in range(2):
             refused = await report()
