@@ -108,6 +108,9 @@ class Code(StrEnum):
     FEED_EQUIVOCAL = "peer.feed_equivocal"
     PEER_QUOTA = "peer.quota"
     PEER_PATH = "peer.path"
+    FRAME_FOREIGN = "peer.frame_foreign"
+    PEER_UNAPPROVED = "peer.unapproved"
+    PEER_AWAY = "peer.away"
 
 
 SENTENCES: dict[Code, str] = {
@@ -195,6 +198,9 @@ SENTENCES: dict[Code, str] = {
     Code.FEED_EQUIVOCAL: "The origin signed two contents under one number; none of its feed is believed any more.",
     Code.PEER_QUOTA: "The peer has sent more than it may; what is over is not kept.",
     Code.PEER_PATH: "The records went through too many servers, or through this one before.",
+    Code.FRAME_FOREIGN: "The frame was not made for this receiver, this connection, its place in it, or this time.",
+    Code.PEER_UNAPPROVED: "No operator here has approved this server, or one has revoked it: `openslot peer approve`.",
+    Code.PEER_AWAY: "The peer does not answer, or not as a server of this standard; check its address.",
 }
 
 

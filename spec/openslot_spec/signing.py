@@ -32,6 +32,8 @@ class Purpose(StrEnum):
     """What stands under one number of a feed."""
     HEAD = "openslot.v1.head"
     """Where a feed ends, and what is in it."""
+    MESSAGE = "openslot.v1.message"
+    """A frame between two servers."""
 
 
 class Signer:
