@@ -36,6 +36,8 @@ class Catalogue:
         self._removed_ms: dict[tuple[str, str], int] = {}
         """By world and slot, in the order in which they were removed."""
         self._boards: dict[str, Boards] = {}
+        self.changes = 0
+        """Counts up with each slot that is put or removed."""
         for row in sorted(rows, key=lambda row: row.at_ms):
             if row.record:
                 listed = Listed(Slot.model_validate_json(row.record), row.revision, row.at_ms)
@@ -103,6 +105,7 @@ class Catalogue:
                 self._removed_ms.pop((world, slot), None)
                 self._removed_ms[world, slot] = now_ms
                 rows.append(SlotRow(world, slot, "", "", now_ms))
+        self.changes += 1
         self._boards.pop(world, None)
         return SlotsAck(refused=tuple(refused)), rows
 
@@ -131,6 +134,7 @@ class Catalogue:
         if before is not None and before.revision == listed.revision:
             return []
         slots[listed.slot.id] = listed
+        self.changes += 1
         self._boards.pop(world, None)
         record = listed.slot.model_dump_json(exclude_none=True)
         return [SlotRow(world, listed.slot.id, listed.revision, record, listed.since_ms)]

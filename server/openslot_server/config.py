@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import HELLO_DEADLINE_MS, Limits
+from openslot_spec.records import Line
 
 __all__ = ["MAX_PLACEMENT_MS", "Settings"]
 
@@ -59,6 +60,10 @@ class Settings(BaseSettings):
     quota_creatives: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
     limits: Limits = Limits()
     """In a variable: as JSON."""
+    name: Line = "An OpenSlot server"
+    """What other servers' operators read."""
+    public_url: Annotated[str, Field(pattern=r"^(|https?://[^\s]{1,1990})$")] = ""
+    """Where others reach this server; empty: at `host` and `port`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("limits")
@@ -68,6 +73,12 @@ class Settings(BaseSettings):
             if getattr(limits, name) > most:
                 raise ValueError(f"{name} is above the protocol's {most}")
         return limits
+
+    @property
+    def address(self) -> str:
+        """Where this server says it is reached."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def library(self) -> Path:

@@ -167,7 +167,6 @@ def equivocate(node: Node, name: str, width: float) -> None:
     record = forged(feed, shelf.through, name, width, shelf.through)
     shelf.signed.pop(shelf.through)
     shelf.slots = {place: held for place, held in shelf.slots.items() if held.seq != shelf.through}
-    shelf.add(record.seq, sign(record, signer(node.number)))
-    shelf.slots[record.world, record.id] = record
+    shelf.keep(record, sign(record, signer(node.number)))
     shelf.refresh()
     node.publisher.end(feed, EPOCH_MS)

@@ -61,10 +61,13 @@ class Shelf:
     again_ms: int = 0
     _digest: tuple[int, str] = (-1, "")
 
-    def add(self, seq: int, signed: Signed) -> None:
-        """Remember what came under a number."""
-        self.signed[seq] = signed
-        self.known[signed.digest()] = seq
+    def keep(self, record: SlotRecord, signed: Signed) -> None:
+        """Remember what stands under a number; the highest of a slot holds."""
+        self.signed[record.seq] = signed
+        self.known[signed.digest()] = record.seq
+        newest = self.slots.get((record.world, record.id))
+        if newest is None or newest.seq < record.seq:
+            self.slots[record.world, record.id] = record
 
     def refresh(self) -> None:
         """Forget the digest that is remembered."""
@@ -82,6 +85,10 @@ class Shelf:
         return sorted(record.seq for record in self.slots.values() if record.seq > seq)
 
 
+New = Sealed | Proof | tuple[Feed, Signed | None]
+"""A description, a proof, a record of a feed, or word of how far the feed is held."""
+
+
 class Book:
     """All feeds, and the servers behind them."""
 
@@ -92,6 +99,37 @@ class Book:
         self.shelves: dict[Feed, Shelf] = {}
         self.proofs: dict[str, Proof] = {}
         """Of origins that said one thing here and another there."""
+        self._fresh: list[New] = []
+
+    def taken(self) -> list[New]:
+        """Return what is new since this was last asked."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def remember(self, sealed: Sealed) -> None:
+        """Take a description of which nobody has to be convinced: our own, or one that was kept."""
+        server = Server.model_validate_json(sealed.signed)
+        self.servers[server.origin], self.sealed[server.origin] = server, sealed
+
+    def write(self, record: SlotRecord, signed: Signed) -> None:
+        """Put a record of our own in its feed, behind all others."""
+        shelf = self.shelf(record.feed)
+        shelf.keep(record, signed)
+        shelf.through = record.seq
+        self._fresh.append((record.feed, signed))
+
+    def close(self, head: Head, signed: Signed) -> None:
+        """End a feed of our own."""
+        shelf = self.shelf(head.feed)
+        shelf.heads[head.seq] = head, signed
+        shelf.head = head.seq
+        self._fresh.append((head.feed, None))
+
+    def reach(self, feed: Feed, through: int, path: tuple[str, ...]) -> None:
+        """Believe that all that holds up to a number is held."""
+        shelf = self.shelf(feed)
+        shelf.through, shelf.path = through, path
+        self._fresh.append((feed, None))
 
     def meet(self, sealed: Sealed, now_ms: int) -> bool:
         """Take a server's description; returns whether it is news.
@@ -108,7 +146,16 @@ class Book:
         if known is not None and renewed(known, offered) == known:
             return False
         self.servers[offered.origin], self.sealed[offered.origin] = offered, sealed
+        self._fresh.append(sealed)
+        for feed in [feed for feed in self.shelves if feed.origin == offered.origin]:
+            if any(self.is_ended(feed.origin, signed.key) for signed in self.shelves[feed].signed.values()):
+                del self.shelves[feed]  # what a revoked key signed is not believed; what stands is said anew
+                self._fresh.append((feed, None))
         return True
+
+    def is_ended(self, origin: str, public: bytes) -> bool:
+        """Return whether a key of a server was revoked."""
+        return any(key.revoked_ms is not None and key.public == public.hex() for key in self.servers[origin].keys)
 
     def put(self, feed: Feed, signed: Signed, now_ms: int) -> bool:
         """Take a record of a feed; returns whether it is news.
@@ -127,10 +174,8 @@ class Book:
             self._accuse(feed.origin, shelf.signed[record.seq], signed)
         if len(shelf.signed) >= self._limits.records_of_feed:
             raise OpenSlotError(Code.PEER_QUOTA, f"{len(shelf.signed)} records of one feed", where=feed.origin)
-        shelf.add(record.seq, signed)
-        newest = shelf.slots.get((record.world, record.id))
-        if newest is None or newest.seq < record.seq:
-            shelf.slots[record.world, record.id] = record
+        shelf.keep(record, signed)
+        self._fresh.append((feed, signed))
         return True
 
     def end(self, feed: Feed, signed: Signed, now_ms: int) -> bool:
@@ -148,7 +193,9 @@ class Book:
             before, its_bytes = shelf.heads.setdefault(head.seq, (head, signed))
             if _content(before) != _content(head):
                 self._accuse(feed.origin, its_bytes, signed)
-        shelf.head = max(shelf.head, head.seq)
+        if head.seq > shelf.head:
+            shelf.head = head.seq
+            self._fresh.append((feed, None))
         while len(shelf.heads) > HEADS:
             del shelf.heads[min(shelf.heads)]
         return shelf.through != head.seq or (len(shelf.slots), shelf.content()) == (head.count, head.content)
@@ -168,7 +215,7 @@ class Book:
         server = self._server(proof.origin)
         if not _contradict(proof, server, now_ms):
             raise OpenSlotError(Code.RECORD_INVALID, "the two do not contradict each other", where=proof.origin)
-        self.proofs[proof.origin] = proof
+        self._doubt(proof)
         return True
 
     def slots(self) -> Iterator[tuple[Feed, str, Slot]]:
@@ -187,8 +234,12 @@ class Book:
         return self.servers[origin]
 
     def _accuse(self, origin: str, first: Signed, second: Signed) -> None:
-        self.proofs[origin] = Proof(origin, first, second)
+        self._doubt(Proof(origin, first, second))
         raise OpenSlotError(Code.FEED_EQUIVOCAL, where=origin)
+
+    def _doubt(self, proof: Proof) -> None:
+        self.proofs[proof.origin] = proof
+        self._fresh.append(proof)
 
 
 def _contradict(proof: Proof, server: Server, now_ms: int) -> bool:

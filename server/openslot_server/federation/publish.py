@@ -20,13 +20,13 @@ class Publisher:
     """Writes our own feeds into the book; the one writer they have."""
 
     def __init__(self, origin: str, book: Book, signer: Signer) -> None:
-        self._origin = origin
+        self.origin = origin
         self._book = book
         self._signer = signer
 
     def publish(self, audience: str, changes: Iterable[Standing], now_ms: TimeMs) -> int:
         """Say what stands at some slots from now on; returns how many of them are news."""
-        feed = Feed(self._origin, audience)
+        feed = Feed(self.origin, audience)
         shelf = self._book.shelf(feed)
         before = shelf.through
         for world, name, slot in changes:
@@ -35,7 +35,7 @@ class Publisher:
             if (None if known is None else known.slot) == said:
                 continue
             record = SlotRecord(
-                origin=self._origin,
+                origin=self.origin,
                 audience=audience,
                 seq=shelf.through + 1,
                 world=world,
@@ -43,22 +43,18 @@ class Publisher:
                 slot=said,
                 at_ms=now_ms,
             )
-            shelf.add(record.seq, sign(record, self._signer))
-            shelf.slots[world, name] = record
-            shelf.through = record.seq
+            self._book.write(record, sign(record, self._signer))
         if shelf.through > before:
             self.end(feed, now_ms)
         return shelf.through - before
 
     def resign(self, audience: str, now_ms: TimeMs) -> int:
         """Say all that stands anew, after a key was revoked; returns how much that was."""
-        feed = Feed(self._origin, audience)
+        feed = Feed(self.origin, audience)
         shelf = self._book.shelf(feed)
-        for place, record in list(shelf.slots.items()):
+        for record in list(shelf.slots.values()):
             again = record.model_copy(update={"seq": shelf.through + 1, "at_ms": now_ms})
-            shelf.add(again.seq, sign(again, self._signer))
-            shelf.slots[place] = again
-            shelf.through = again.seq
+            self._book.write(again, sign(again, self._signer))
         self.end(feed, now_ms)
         return len(shelf.slots)
 
@@ -74,5 +70,4 @@ class Publisher:
             content=content_digest(held),
             at_ms=now_ms,
         )
-        shelf.heads[head.seq] = head, sign(head, self._signer)
-        shelf.head = head.seq
+        self._book.close(head, sign(head, self._signer))

@@ -140,7 +140,7 @@ class Sync:
             self._try(link, self.book.put, feed, signed, now_ms)
         link.through[feed] = max(link.through.get(feed, 0), message.through)
         if message.through > shelf.through:
-            shelf.through, shelf.path = message.through, message.path
+            self.book.reach(feed, message.through, message.path)
         is_whole = message.head is None or self._try(link, self.book.end, feed, message.head, now_ms)
         link.heads[feed] = shelf.head
         return [] if is_whole is not False or feed.origin in self.book.proofs else self._ask_again(feed, shelf, now_ms)
@@ -164,6 +164,8 @@ class Sync:
                 link.accused.add(origin)
                 yield from self._describe(link, origin)
                 yield CatalogueProof(origin=origin, first=proof.first, second=proof.second)
+        for origin in [origin for origin in link.told if origin in self.book.servers]:
+            yield from self._describe(link, origin)
         for feed, shelf in self.book.shelves.items():
             if feed.origin in self.book.proofs or not self._may_go(feed, shelf, link):
                 continue

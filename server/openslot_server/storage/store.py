@@ -23,6 +23,10 @@ __all__ = [
     "ConflictRow",
     "CreativeRow",
     "DecisionRow",
+    "DescriptionRow",
+    "FeedEndRow",
+    "FeedProofRow",
+    "FeedRecordRow",
     "GeometryRow",
     "HeadRow",
     "KeyEndRow",
@@ -30,9 +34,12 @@ __all__ = [
     "LatestRow",
     "LedgerRow",
     "LineItemRow",
+    "PeerRow",
     "Reader",
     "Row",
+    "ServerKeyRow",
     "SessionRow",
+    "ShareRow",
     "SlotRow",
     "Store",
     "TicketKeyRow",
@@ -259,6 +266,85 @@ class VerdictRow(Row):
     record: str
 
 
+@dataclass(frozen=True, slots=True)
+class ServerKeyRow(Row):
+    """A private key of this server; the newest signs."""
+
+    TABLE = "server_keys"
+    public: bytes
+    secret: bytes
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionRow(LatestRow):
+    """What a server says of itself, as it was sealed; ours among them."""
+
+    TABLE = "descriptions"
+    origin: str
+    sealed: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow(LatestRow):
+    """A server that an operator knows: waiting, approved or revoked, and where it is dialled (empty: it dials us)."""
+
+    TABLE = "peers"
+    origin: str
+    state: str
+    url: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow(LatestRow):
+    """Which slots an audience hears of; `record` is the JSON of `federation.sharing.Share`."""
+
+    TABLE = "shares"
+    audience: str
+    record: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRecordRow(Row):
+    """A signed record of a feed, ours or another's, as it came."""
+
+    TABLE = "feed_records"
+    origin: str
+    audience: str
+    payload: bytes
+    key: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEndRow(LatestRow):
+    """How far a feed is held, the way it came, and its last head (empty: none)."""
+
+    TABLE = "feed_ends"
+    KEY = 2
+    origin: str
+    audience: str
+    through: int
+    path: str
+    payload: bytes
+    key: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedProofRow(LatestRow):
+    """Two things that an origin signed and that cannot both be, each as JSON."""
+
+    TABLE = "feed_proofs"
+    origin: str
+    first: str
+    second: str
+    at_ms: int
+
+
 ROWS: tuple[type[Row], ...] = (
     KeyRow,
     KeyEndRow,
@@ -277,6 +363,13 @@ ROWS: tuple[type[Row], ...] = (
     GeometryRow,
     AuditRow,
     VerdictRow,
+    ServerKeyRow,
+    DescriptionRow,
+    PeerRow,
+    ShareRow,
+    FeedRecordRow,
+    FeedEndRow,
+    FeedProofRow,
 )
 
 SomeRow = TypeVar("SomeRow", bound=Row)
