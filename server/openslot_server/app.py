@@ -20,6 +20,7 @@ from openslot_server.http.assets import asset_routes
 from openslot_server.http.errors import HANDLERS
 from openslot_server.http.health import health_routes
 from openslot_server.http.pacing import AddressPace
+from openslot_server.http.peering import described_at, keep_in_touch, well_known_routes
 from openslot_server.http.socket import socket
 from openslot_server.http.uploads import upload_routes
 from openslot_server.metrics import Metrics
@@ -40,11 +41,19 @@ log = structlog.get_logger(__name__)
 
 def build(server: Server) -> Starlette:
     """Return the application around a server."""
-    routes = [*api_routes(), *upload_routes(), *asset_routes(), *health_routes(), WebSocketRoute("/v1/socket", socket)]
+    routes = [
+        *api_routes(),
+        *upload_routes(),
+        *asset_routes(),
+        *health_routes(),
+        *well_known_routes(),
+        WebSocketRoute("/v1/socket", socket),
+    ]
     app = Starlette(routes=routes, lifespan=_lifespan, exception_handlers=dict(HANDLERS))
     app.router.redirect_slashes = False  # one name for each thing
     app.add_middleware(AddressPace, per_second=server.settings.requests_per_second_of_address, clock=server.clock)
     app.state.server = server
+    app.state.described_at = described_at
     app.state.key_pace = Buckets(server.settings.requests_per_second)
     app.state.metrics = Metrics(server.rooms)
     app.state.library = Library(server.settings.library)
@@ -57,7 +66,7 @@ def build(server: Server) -> Starlette:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    work = [asyncio.create_task(each(app.state.server)) for each in (_sweep, _audit)]
+    work = [asyncio.create_task(each(app.state.server)) for each in (_sweep, _audit, keep_in_touch)]
     work.append(asyncio.create_task(_collect(app)))
     try:
         yield

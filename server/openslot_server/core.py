@@ -67,6 +67,7 @@ class Core:
         store.commit(rows).result()
         with store.read() as reader:
             self.rooms: Rooms = open_rooms(reader, settings, clock(), entropy)
+        store.commit(self.rooms.federation.start(clock())).result()
 
     def answer(self, seat: Seat, message: Message) -> tuple[Message, Future[None]]:
         """Return the answer to a world's request, and when it may be sent.

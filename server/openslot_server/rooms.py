@@ -16,6 +16,8 @@ from openslot_server.demand.caps import DAY_MS, Counts
 from openslot_server.demand.decide import Decider, placements_of
 from openslot_server.demand.engine import Engine
 from openslot_server.demand.orders import OrderBook
+from openslot_server.federation.identity import Identity, founded
+from openslot_server.federation.room import Federation
 from openslot_server.impressions.intake import Intake
 from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Released
@@ -31,19 +33,28 @@ from openslot_server.storage.store import (
     CampaignRow,
     CreativeRow,
     DecisionRow,
+    DescriptionRow,
+    FeedEndRow,
+    FeedProofRow,
+    FeedRecordRow,
     GeometryRow,
     KeyEndRow,
     KeyRow,
     LineItemRow,
+    PeerRow,
     Reader,
     Row,
+    ServerKeyRow,
     SessionRow,
+    ShareRow,
     SlotRow,
     TicketKeyRow,
 )
 from openslot_server.ticket_keys import TicketKeys, new_ticket_key
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import Limits
+from openslot_spec.servers import Sealed
+from openslot_spec.signing import origin_of
 
 __all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
 
@@ -65,6 +76,7 @@ class Rooms:
     decider: Decider
     answers: Answers
     audits: Audits
+    federation: Federation
 
 
 def first_rows(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy) -> tuple[list[Row], str | None]:
@@ -72,6 +84,8 @@ def first_rows(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     rows: list[Row] = []
     if not ticket_secrets(reader):
         rows.append(new_ticket_key(entropy, now_ms))
+    if not list(reader.load(ServerKeyRow)):
+        rows.append(founded(entropy, now_ms))
     known = Keyring(reader.load(KeyRow), reader.load(KeyEndRow))
     if settings.operator_key:
         if known.has_ended(settings.operator_key):
@@ -132,11 +146,23 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
             books.ledger,
             settings.skew_ms,
         ),
+        federation=_federation(reader, settings, catalogue),
     )
+    for table in (PeerRow, ShareRow, FeedRecordRow, FeedEndRow, FeedProofRow):
+        rooms.federation.load(reader.load(table))
     rooms.audits.load(reader.load(AuditRow), now_ms)
     oldest_ms = now_ms - settings.late_ms - settings.settle_grace_ms - MAX_PLACEMENT_MS
     rooms.intake.load(row for row in reader.load(BatchRow) if row.at_ms >= oldest_ms)
     return rooms
+
+
+def _federation(reader: Reader, settings: Settings, catalogue: Catalogue) -> Federation:
+    keys, told = list(reader.load(ServerKeyRow)), list(reader.load(DescriptionRow))
+    origin = origin_of(keys[0].public)
+    own = next((Sealed.model_validate_json(row.sealed) for row in told if row.origin == origin), None)
+    federation = Federation(Identity(keys, own, settings.name, settings.address), catalogue)
+    federation.load(told)
+    return federation
 
 
 def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:

@@ -8,6 +8,7 @@ from openslot_server.desks.audits import AuditDesk
 from openslot_server.desks.creatives import CreativeDesk
 from openslot_server.desks.keys import KeyDesk
 from openslot_server.desks.orders import OrderDesk
+from openslot_server.desks.peers import PeerDesk
 from openslot_server.desks.reports import ReportDesk
 from openslot_server.rooms import Entropy
 from openslot_server.storage.store import Store
@@ -25,3 +26,4 @@ class Server(Core):
         self.orders = OrderDesk(self)
         self.reports = ReportDesk(self)
         self.audits = AuditDesk(self)
+        self.peers = PeerDesk(self)

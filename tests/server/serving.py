@@ -21,7 +21,9 @@ from openslot_server.creatives.verdict import Tier, Verdict
 from openslot_server.keys import Principal, Role
 from openslot_server.state import Server
 from openslot_server.storage.sqlite import SqliteStore
+from openslot_spec.servers import Sealed
 from openslot_spec.slots import SlotTerms
+from tests.federation.mesh import description
 from tests.server.glbs import board
 
 NOW_MS = 1_790_000_000_000
@@ -107,7 +109,13 @@ async def application(folder: Path, **changes: Any) -> tuple[Starlette, dict[str
     keys = {name: await server.keys.add(operator, role, name) for name, role in ACCOUNTS.items()}
     app = build(server)
     app.state.intake = Intake(InProcess(), app.state.library)
+    app.state.described_at = _described_at
     return app, keys | {"operator": OPERATOR_KEY}
+
+
+async def _described_at(_: str) -> Sealed:
+    """Stand for any server that may be asked who it is: nothing leaves the test."""
+    return description(1)
 
 
 def counting_entropy() -> Any:

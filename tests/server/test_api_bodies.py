@@ -217,7 +217,8 @@ async def test_a_hostile_creative_is_refused_with_all_findings_and_not_kept(serv
     assert (status, code) in {(422, "creative.refused"), (413, "creative.too_large")}
     if status == 422:
         assert "error" in {finding["severity"] for finding in answer.json()["error"]["findings"]}
-    assert [path.name for path in served.server.settings.library.iterdir()] == ["incoming"]
+    kept = {path.name for path in served.server.settings.library.iterdir()}
+    assert kept == {"incoming", "uploads"}
 
 
 async def test_a_refusal_says_where_in_the_file(served: Serving) -> None:
@@ -282,7 +283,7 @@ async def test_a_failure_inside_is_said_without_its_inside(served: Serving, monk
     def broken(_: object) -> None:
         raise RuntimeError("a secret path")
 
-    monkeypatch.setattr(served.server, "campaigns", broken)
+    monkeypatch.setattr(served.server.orders, "campaigns", broken)
     answer = await served.ask("aurora", "GET", "/v1/campaigns")
     assert refused(answer) == (500, "wire.internal", "")
     assert "secret" not in answer.text

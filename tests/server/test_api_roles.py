@@ -17,6 +17,8 @@ ALONE: dict[str, dict[str, Any]] = {
     "open_world": {"json": {"id": "new"}},
     "open_advertiser": {"json": {"id": "new"}},
     "create_key": {"json": {"role": "world", "account": "new"}},
+    "add_peer": {"json": {"url": "https://two.example"}},
+    "set_share": {"json": {"worlds": ["plaza"]}},
     "list_slots": {"params": {"world": "plaza"}},
 }
 """Requests that need nothing to be there."""
@@ -52,9 +54,20 @@ async def example(served: Serving, name: str) -> tuple[dict[str, str], dict[str,
             path["name"] = digest(served.keys["mall"])[:16]
         case "show_delivery":
             path["id"] = await served.line_item()
+        case "set_peer_state" | "revoke_server_key":
+            return await of_peers(served, name)
         case "begin_upload" | "show_upload" | "append_to_upload" | "end_upload" | "finish_upload":
             return await in_parts(served, name, data)
     return path, request
+
+
+async def of_peers(served: Serving, name: str) -> tuple[dict[str, str], dict[str, Any]]:
+    if name == "set_peer_state":
+        made = await served.ask("operator", "POST", "/v1/peers", **ALONE["add_peer"])
+        return {"origin": made.json()["origin"]}, {"json": {"state": "approved"}}
+    (key,) = served.server.peers.described(served.server.rooms.federation.identity.origin).keys
+    await served.ask("operator", "POST", "/v1/server-keys")
+    return {"public": key.public}, {}
 
 
 async def in_parts(served: Serving, name: str, data: bytes) -> tuple[dict[str, str], dict[str, Any]]:
@@ -112,7 +125,7 @@ async def test_each_role_may_what_the_table_says(served: Serving, operation: Ope
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer ok_operator_nobody", "Basic b3BlcmF0b3I6"])
 async def test_nobody_may_anything(served: Serving, operation: Operation, authorization: str) -> None:
-    path = operation.path.format(sha256="0" * 64, id="x", name="x", upload="x")
+    path = operation.path.format(sha256="0" * 64, id="x", name="x", upload="x", origin="x", public="x")
     answer = await served.ask("", operation.method, path, headers={"Authorization": authorization})
     assert_refused(answer, 401, "auth.key_unknown")
     assert answer.headers["www-authenticate"] == "Bearer"

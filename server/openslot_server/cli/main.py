@@ -70,7 +70,7 @@ def main() -> None:
 
 def _add_server_commands() -> None:
     try:
-        from openslot_server.cli import audit, keys, ledger, report, serve, why
+        from openslot_server.cli import audit, keys, ledger, peer, report, serve, why
     except ModuleNotFoundError as error:
         sys.stderr.write(f"openslot: the server's commands need {error.name}: pip install 'openslot[server]'\n")
         return
@@ -80,3 +80,4 @@ def _add_server_commands() -> None:
     app.command("audit")(audit.audit)
     app.add_typer(ledger.app, name="ledger")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(peer.app, name="peer")

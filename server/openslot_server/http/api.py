@@ -21,6 +21,7 @@ from openslot_server.demand.delivery import Delivery
 from openslot_server.demand.model import Campaign, CampaignDraft, LineItem, LineItemDraft
 from openslot_server.http.creatives import CREATIVE_OPERATIONS, account_of
 from openslot_server.http.openapi import document
+from openslot_server.http.peers import PEER_OPERATIONS
 from openslot_server.http.records import (
     Account,
     AccountPage,
@@ -168,6 +169,7 @@ OPERATIONS = (
     operation("GET", "/v1/slots", WORLD, list_slots),
     operation("GET", "/v1/reports", EVERYONE, make_report, other_media=("text/csv",)),
     operation("GET", "/v1/audits", OPERATOR, list_audits),
+    *PEER_OPERATIONS,
 )
 
 

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from openslot_server.http.errors import refusal
 from openslot_server.http.outbound import Outbound
+from openslot_server.http.peering import SUBPROTOCOL, accept
 from openslot_server.keys import digest
 from openslot_server.metrics import Metrics
 from openslot_server.pace import Bucket
@@ -49,6 +50,9 @@ log = structlog.get_logger(__name__)
 async def socket(websocket: WebSocket) -> None:
     """Serve one connection."""
     offered = websocket.scope["subprotocols"]
+    if SUBPROTOCOL in offered:
+        await accept(websocket)
+        return
     codec = next((SUBPROTOCOLS[name] for name in SUBPROTOCOLS if name in offered), None)
     if codec is None:
         error = OpenSlotError(Code.UNSUPPORTED_VERSION, "offer " + " or ".join(SUBPROTOCOLS), where="subprotocol")
