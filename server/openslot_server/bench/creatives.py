@@ -21,6 +21,7 @@ from typing import Any
 from openslot_gltf import SCENE, TIERS, Document, add_slot, embed, read_document, write_glb
 from openslot_gltf.read import examined
 from openslot_server.bench.hostile import hostile_jobs
+from openslot_server.bench.pictures import optimising, previews
 from openslot_server.creatives.khronos import folder_with
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_spec.errors import Code, OpenSlotError
@@ -168,6 +169,14 @@ def _hostile(_: Models, progress: Progress) -> Part:
     return hostile_jobs()
 
 
+def _previews(models: Models, progress: Progress) -> Part:
+    return previews([*models.shared.values()] or models.paths, progress)
+
+
+def _optimising(models: Models, progress: Progress) -> Part:
+    return optimising([*models.shared.values()] or models.paths, progress)
+
+
 def _timed_ms(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
@@ -179,5 +188,7 @@ PARTS: tuple[Callable[[Models, Progress], Part], ...] = (
     _through_the_sandbox,
     _embedding,
     _hostile,
+    _previews,
+    _optimising,
 )
 """Each measures one thing, in this order; a new one is a function here."""
