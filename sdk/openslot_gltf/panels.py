@@ -20,13 +20,16 @@ FLOAT, UNSIGNED_SHORT = 5126, 5123
 VERTICES = 4
 WEBP = "EXT_texture_webp"
 UNLIT = "KHR_materials_unlit"
+Window = tuple[float, float, float, float]
+WHOLE: Window = (0.0, 1.0, 0.0, 1.0)
 
 
 def panel(image: bytes, terms: SlotTerms) -> Document:
     """Return a PNG, JPEG or WebP as a panel for a slot.
 
-    `contain` shows all of the picture, `cover` cuts what overhangs on both sides alike, `stretch` fills the slot with
-    all of it. Raises CREATIVE_REFUSED for bytes that are none of these images.
+    `contain` shows all of the picture, `cover` cuts what overhangs, on both sides alike or away from the edges it is
+    aligned to, `stretch` fills the slot with all of it. In a slot of fixed scale it is contained. Raises
+    CREATIVE_REFUSED for bytes that are none of these images.
     """
     header = image_header(image)
     if header is None:
@@ -39,25 +42,35 @@ def panel(image: bytes, terms: SlotTerms) -> Document:
     return Document(json, binary)
 
 
-def _placed(header: ImageHeader, terms: SlotTerms) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the panel's width and height, and the parts of the picture's width and height that it shows."""
+def _placed(header: ImageHeader, terms: SlotTerms) -> tuple[tuple[float, float], Window]:
+    """Return the panel's width and height, and what of the picture it shows: from left to right, from top to bottom."""
     wide, high = terms.size
     ratio = (header.width_px / header.height_px) / (wide / high)
     if terms.fit == "stretch":
-        return (wide, high), (1.0, 1.0)
+        return (wide, high), WHOLE
     if terms.fit == "cover":
-        return (wide, high), (min(1 / ratio, 1.0), min(ratio, 1.0))
-    return (wide * min(ratio, 1.0), high * min(1 / ratio, 1.0)), (1.0, 1.0)
+        align = terms.align or ""
+        across = _kept(min(1 / ratio, 1.0), "left" in align, "right" in align)
+        return (wide, high), (*across, *_kept(min(ratio, 1.0), "top" in align, "bottom" in align))
+    scale = (terms.scale or 1.0) if terms.fit == "fixed" else 1.0  # an image has no size of its own to keep
+    return (wide * min(ratio, 1.0) / scale, high * min(1 / ratio, 1.0) / scale), WHOLE
 
 
-def _packed(size: tuple[float, float], shown: tuple[float, float], image: bytes) -> tuple[bytes, list[Json]]:
+def _kept(part: float, first: bool, last: bool) -> tuple[float, float]:  # noqa: FBT001 - of the two ends of a side
+    """Return where the shown part of a side begins and ends: at the edge it keeps to, or in the middle."""
+    start = 0.0 if first else 1 - part if last else (1 - part) / 2
+    return start, start + part
+
+
+def _packed(size: tuple[float, float], shown: Window, image: bytes) -> tuple[bytes, list[Json]]:
     """Return the binary chunk (positions, normals, texture coordinates, indices, image) and its views."""
-    (x, y), (u, v) = (side / 2 for side in size), (part / 2 for part in shown)
+    (x, y), (left, right, top, bottom) = (side / 2 for side in size), shown
     corners = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    places = ((left, bottom), (right, bottom), (right, top), (left, top))
     parts = [
-        struct.pack("<12f", *(value for right, up in corners for value in (right * x, up * y, 0.0))),
+        struct.pack("<12f", *(value for side, up in corners for value in (side * x, up * y, 0.0))),
         struct.pack("<12f", *(0.0, 0.0, 1.0) * VERTICES),
-        struct.pack("<8f", *(value for right, up in corners for value in (0.5 + right * u, 0.5 - up * v))),
+        struct.pack("<8f", *(value for place in places for value in place)),
         struct.pack("<6H", 0, 1, 2, 0, 2, 3),
         image,
     ]

@@ -10,7 +10,7 @@ from openslot_spec.slots import SlotTerms
 from tests.gltf.build import room
 from tests.gltf.khronos import verdicts
 
-FITS = ("contain", "cover", "stretch")
+FITS = ("contain", "cover", "stretch", "fixed")
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (40, 20), mode: str = "RGB") -> bytes:
@@ -60,6 +60,33 @@ def test_a_wide_slot_shows_a_picture_twice_as_wide_as_high(
     assert stats.size_m == size
     across, down = zip(*coordinates(document), strict=True)
     assert (min(across), max(across), min(down), max(down)) == shown
+
+
+@pytest.mark.parametrize(
+    ("align", "size", "shown"),
+    [
+        ("top", (4.0, 1.0), (0, 1, 0, 0.5)),
+        ("bottom_left", (4.0, 1.0), (0, 1, 0.5, 1)),
+        ("right", (1.0, 1.0), (0.5, 1, 0, 1)),
+        ("top_left", (1.0, 1.0), (0, 0.5, 0, 1)),
+    ],
+)
+def test_what_covers_keeps_to_the_edges_it_is_aligned_to(
+    align: str, size: tuple[float, float], shown: tuple[float, ...]
+) -> None:
+    across, down = zip(*coordinates(panel(picture(), terms(*size, fit="cover", align=align))), strict=True)
+    assert (min(across), max(across), min(down), max(down)) == shown
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 3.0, 700.0])
+def test_in_a_slot_of_fixed_scale_an_image_is_contained(scale: float) -> None:
+    slot = terms(3, 2, fit="fixed", scale=scale)
+    scene = add_slot(read_document(room().glb()), slot, (0, 1, 0))
+    filled = embed(scene, "wall", panel(picture(), slot))
+    wrapper = next(node for node in filled.array("nodes") if node.get("name") == "openslot:wall")
+    accessor = filled.array("accessors")[len(scene.array("accessors"))]
+    wide, high = (side * wrapper["scale"][axis] * 2 for axis, side in enumerate(accessor["max"][:2]))
+    assert (wide, high) == (pytest.approx(3), pytest.approx(1.5))
 
 
 def test_it_is_upright_and_faces_along_z() -> None:
