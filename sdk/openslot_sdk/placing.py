@@ -124,7 +124,9 @@ class Placing:
     def push(self, message: Message) -> None:
         """Take a message that the server sent unasked."""
         if isinstance(message, PlacementsRevoked):
-            self._revoke(message.creative)
+            if message.final:
+                self._revoked[message.creative] = None
+            self._take_down(message.creative)
 
     def expire(self) -> None:
         """Take down what is over."""
@@ -234,8 +236,7 @@ class Placing:
             await asyncio.sleep(PAUSE_S)
         self._wants.empty(_place(placement), self._now_ms())
 
-    def _revoke(self, sha256: str) -> None:
-        self._revoked[sha256] = None
+    def _take_down(self, sha256: str) -> None:
         if len(self._revoked) > MAX_REVOKED:
             del self._revoked[next(iter(self._revoked))]
         for task, placement in self._coming.items():

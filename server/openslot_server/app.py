@@ -13,6 +13,7 @@ from starlette.routing import WebSocketRoute
 from openslot_server.creatives.collect import Collector
 from openslot_server.creatives.intake import Intake
 from openslot_server.creatives.library import Library
+from openslot_server.creatives.likeness import GATE
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.uploads import Uploads
 from openslot_server.http.api import api_routes
@@ -58,7 +59,8 @@ def build(server: Server) -> Starlette:
     app.state.metrics = Metrics(server.rooms)
     app.state.library = Library(server.settings.library)
     app.state.sandbox = Sandbox()
-    app.state.intake = Intake(app.state.sandbox, app.state.library)
+    app.state.likeness = Sandbox(gate=GATE)
+    app.state.intake = Intake(app.state.sandbox, app.state.library, app.state.likeness)
     app.state.uploads = Uploads(server.settings.library / "uploads")
     app.state.collector = Collector(app.state.library)
     return app
@@ -77,6 +79,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             with suppress(asyncio.CancelledError):
                 await task
         await app.state.sandbox.close()
+        await app.state.likeness.close()
 
 
 async def _read_keys(server: Server) -> None:

@@ -37,6 +37,11 @@ class Listener(Protocol):
         """The sha-256 of the key it said hello with; empty before that."""
         ...
 
+    @property
+    def world(self) -> str:
+        """The world that said hello; empty before that."""
+        ...
+
     def end(self, why: OpenSlotError) -> None:
         """Say why, and close the connection."""
         ...

@@ -13,14 +13,14 @@ from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["TOKEN_ENTROPY_BYTES", "Keyring", "Principal", "Role", "digest", "make_token", "named", "new_key"]
 
-Role = Literal["world", "advertiser", "operator"]
+Role = Literal["world", "advertiser", "reviewer", "operator"]
 TOKEN_ENTROPY_BYTES = 20
 NAME_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a key speaks for: a world by name, an advertiser by id, or the operator."""
+    """Who a key speaks for: a world by name, an advertiser by id, a reviewer of the platform, or the operator."""
 
     role: Role
     account: str

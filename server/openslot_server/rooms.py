@@ -10,6 +10,7 @@ from openslot_server.audit.geometries import Geometries
 from openslot_server.audit.room import Audits
 from openslot_server.catalogue import Catalogue
 from openslot_server.config import MAX_PLACEMENT_MS, Settings
+from openslot_server.creatives.review import Reviews
 from openslot_server.demand.answers import Answers
 from openslot_server.demand.budgets import Budgets
 from openslot_server.demand.caps import DAY_MS, Counts
@@ -42,7 +43,9 @@ from openslot_server.storage.store import (
     KeyRow,
     LineItemRow,
     PeerRow,
+    PolicyRow,
     Reader,
+    ReviewRow,
     Row,
     ServerKeyRow,
     SessionRow,
@@ -70,6 +73,7 @@ class Rooms:
     sessions: Sessions
     catalogue: Catalogue
     orders: OrderBook
+    reviews: Reviews
     budgets: Budgets
     ledger: Ledger
     intake: Intake
@@ -110,7 +114,9 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     keys = TicketKeys(reader.load(TicketKeyRow), MAX_PLACEMENT_MS + settings.late_ms)
     engine = Engine(books.budgets.left, settings.auction)
     books.budgets.watch = engine.pay
-    orders = OrderBook(settings.currency, engine)
+    reviews = Reviews(reader.load(PolicyRow), reader.load(ReviewRow))
+    engine.review(reviews.reviewing)
+    orders = OrderBook(settings.currency, engine, reviews.clearance)
     for kind in (CampaignRow, LineItemRow, CreativeRow):
         orders.load(reader.load(kind))
     orders.open(now_ms)
@@ -122,6 +128,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
         sessions=Sessions(reader.load(SessionRow)),
         catalogue=catalogue,
         orders=orders,
+        reviews=reviews,
         budgets=books.budgets,
         ledger=books.ledger,
         intake=Intake(books.budgets, books.ledger, judge, keys, settings.platform_fee_ppm),

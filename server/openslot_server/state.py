@@ -10,6 +10,7 @@ from openslot_server.desks.keys import KeyDesk
 from openslot_server.desks.orders import OrderDesk
 from openslot_server.desks.peers import PeerDesk
 from openslot_server.desks.reports import ReportDesk
+from openslot_server.desks.review import ReviewDesk
 from openslot_server.rooms import Entropy
 from openslot_server.storage.store import Store
 
@@ -23,6 +24,7 @@ class Server(Core):
         super().__init__(settings, store, clock, entropy)
         self.keys = KeyDesk(self)
         self.creatives = CreativeDesk(self)
+        self.reviews = ReviewDesk(self)
         self.orders = OrderDesk(self)
         self.reports = ReportDesk(self)
         self.audits = AuditDesk(self)

@@ -230,6 +230,8 @@ class PlacementsRevoked(Message):
     TYPE = "placements.revoked"
     creative: Sha256
     reason: Text = ""
+    final: bool = True
+    """Whether it is revoked for good; if not, a later answer may bring it again."""
 
 
 class ExposuresPut(Message):

@@ -33,6 +33,7 @@ ACCOUNTS: dict[str, Role] = {
     "borealis": "advertiser",
     "plaza": "world",
     "mall": "world",
+    "judge": "reviewer",
 }
 MODEL = {"Content-Type": "model/gltf-binary"}
 

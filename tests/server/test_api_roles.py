@@ -20,11 +20,13 @@ ALONE: dict[str, dict[str, Any]] = {
     "add_peer": {"json": {"url": "https://two.example"}},
     "set_share": {"json": {"worlds": ["plaza"]}},
     "list_slots": {"params": {"world": "plaza"}},
+    "decide_review": {"json": {"state": "refused", "reasons": ["review.quality"]}},
+    "set_policy": {"json": {"words_blocked": ["casino"]}},
 }
 """Requests that need nothing to be there."""
 TUS = {"Tus-Resumable": "1.0.0"}
 PART = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-WHO = {"world": "plaza", "advertiser": "aurora", "operator": "operator"}
+WHO = {"world": "plaza", "advertiser": "aurora", "reviewer": "judge", "operator": "operator"}
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ async def example(served: Serving, name: str) -> tuple[dict[str, str], dict[str,
     match name:
         case "upload_creative":
             request = {"params": {"label": "Ad", "advertiser": "aurora"}, "content": data, "headers": dict(MODEL)}
-        case "show_creative" | "revoke_creative":
+        case "show_creative" | "revoke_creative" | "show_standings" | "decide_review":
             path["sha256"] = (await served.upload("aurora", data)).json()["creative"]["sha256"]
         case "create_line_item":
             await served.upload("aurora", data)
@@ -154,7 +156,7 @@ async def test_a_report_by_what_is_not_ones_own_is_refused(served: Serving, who:
     assert_refused(await served.ask(who, "GET", "/v1/reports", params={"by": by}), 403, "auth.role_forbidden")
 
 
-@pytest.mark.parametrize("who", [*ACCOUNTS, "operator"])
+@pytest.mark.parametrize("who", [*(name for name, role in ACCOUNTS.items() if role != "reviewer"), "operator"])
 async def test_a_report_comes_as_csv_too(served: Serving, who: str) -> None:
     await served.line_item("aurora")
     answer = await served.ask(who, "GET", "/v1/reports", params={"format": "csv"})

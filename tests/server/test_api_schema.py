@@ -55,7 +55,7 @@ def check_answer(operation: Operation, answer: Any) -> None:
 def test_any_body_is_answered_as_the_schema_says(client: TestClient, operation: Operation, data: st.DataObject) -> None:
     schema = SCHEMAS[operation.body.__name__]
     body = json.dumps(data.draw(nearly(schema, SCHEMAS)))
-    path = operation.path.format(id="x", origin="x")
+    path = re.sub(r"\{\w+\}", "x", operation.path)
     answer = client.request(operation.method, path, content=body, headers={"Content-Type": "application/json"})
     check_answer(operation, answer)
 

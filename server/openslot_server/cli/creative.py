@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from openslot_gltf.rules import NOT_READ
+from openslot_server.cli import review
 from openslot_server.cli.files import print_json, read, read_json
 from openslot_server.cli.optimise import optimise
 from openslot_server.cli.preview import preview
@@ -26,6 +27,7 @@ COLOURS = {"error": "red", "warning": "yellow", "repaired": "cyan"}
 
 app.command()(preview)
 app.command()(optimise)
+app.add_typer(review.app, name="review")
 
 
 @app.command()

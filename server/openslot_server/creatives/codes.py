@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from openslot_gltf.rules import NOT_READ, REPAIRED, SENTENCES, WARNED, Rule
+from openslot_server.creatives.review import SENTENCES as WHY
+from openslot_server.creatives.review import Why
 from openslot_server.creatives.verdict import FAULT_SENTENCES
 
 __all__ = ["NAME", "table"]
@@ -22,11 +24,21 @@ are those of the Khronos glTF validator, where it is installed.
 """
 
 
+REVIEWS = """
+## Reasons of a review
+What passed the gate may still wait, or be refused, on the platform or in a world: `/v1/creatives/{sha256}/reviews` says
+where. Only what both the platform and a world approve of is shown there.
+
+| reason | what it means, and what to do |
+|---|---|
+"""
+
+
 def table() -> str:
     """Return the document."""
     rows = [f"| `{rule}` | {_follows(rule)} | {SENTENCES[rule]} |" for rule in Rule]
     rows += [f"| `{fault}` | refused | {sentence} |" for fault, sentence in FAULT_SENTENCES.items()]
-    return HEAD + "\n".join(rows) + "\n"
+    return HEAD + "\n".join(rows) + "\n" + REVIEWS + "\n".join(f"| `{why}` | {WHY[why]} |" for why in Why) + "\n"
 
 
 def _follows(rule: Rule) -> str:

@@ -53,10 +53,11 @@ def anything(_: str, __: int) -> None:
 
 
 class Intake:
-    """The way of every upload."""
+    """The way of every upload; `likeness` is the sandbox that says what its pictures look like."""
 
-    def __init__(self, sandbox: Sandbox, library: Library) -> None:
+    def __init__(self, sandbox: Sandbox, library: Library, likeness: Sandbox | None = None) -> None:
         self._sandbox = sandbox
+        self._likeness = likeness
         self._library = library
         self._coming: Counter[str] = Counter()
 
@@ -89,7 +90,9 @@ class Intake:
         packs = verdict.media_type == "model/gltf-binary"  # images and videos are packed by themselves
         video = await self._with_poster(verdict)  # kept first: what names it comes after it
         sha256 = await asyncio.to_thread(partial(self._library.put, served, packs=packs))
-        return Approved(sha256, len(served), verdict.media_type, verdict.stats, verdict.findings, video)
+        look = await self._look(served if video is None else verdict.poster, tier)
+        stats = verdict.stats.model_copy(update={"likeness": look})
+        return Approved(sha256, len(served), verdict.media_type, stats, verdict.findings, video)
 
     async def _with_poster(self, verdict: Verdict) -> Video | None:
         if verdict.video is None:
@@ -97,6 +100,13 @@ class Intake:
         sha256 = await asyncio.to_thread(partial(self._library.put, verdict.poster))
         poster = Poster(sha256=sha256, size_bytes=len(verdict.poster), url=f"/assets/{sha256}")
         return Video(**verdict.video.model_dump(), poster=poster)
+
+    async def _look(self, served: bytes, tier: Tier) -> tuple[str, ...]:
+        """Return what its pictures look like; nothing where that cannot be seen within the sandbox's limits."""
+        if self._likeness is None:
+            return ()
+        seen = await self._likeness.check(served, tier)
+        return seen.stats.likeness if seen.stats else ()
 
 
 class RefusedCreativeError(OpenSlotError):

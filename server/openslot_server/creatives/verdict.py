@@ -57,6 +57,8 @@ class Stats(Record):
     animated: bool
     size: Vec3
     """Width, height and depth of its box at rest, metres; an image is one high."""
+    likeness: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...], Field(max_length=16)] = ()
+    """What its pictures look like (see `likeness`)."""
 
 
 class Placed(Record):

@@ -80,6 +80,8 @@ class Engine:
         """Slots that some line item asks for by name; all others are alike in that."""
         self._places: dict[tuple[str, str], Place] = {}
         self._alike: dict[tuple[object, ...], Place] = {}
+        self._reviewing: frozenset[str] = frozenset()
+        """Worlds that show only what they approved."""
         self._time_zones: set[str] = set()
         self._circumstances: dict[Context | None, Circumstance] = {}
         self._latest: tuple[Context | None, Circumstance | None] = (None, None)
@@ -138,6 +140,12 @@ class Engine:
         if entry is not None and (self._left(line_item) >= entry.bid_micros) == (line_item in self._broke):
             self._refresh(entry)
 
+    def review(self, worlds: frozenset[str]) -> None:
+        """Let only what they approved be shown in these worlds, from now on."""
+        if worlds != self._reviewing:
+            self._reviewing = worlds
+            self._places.clear()
+
     def entry(self, line_item: str) -> Entry | None:
         """Return a line item as the auction knows it; None if it does not run."""
         return None if line_item in self._stopped else self._index.entries.get(line_item)
@@ -164,7 +172,7 @@ class Engine:
         if winner is None:
             return NoAd.HELD_BACK if tried else self._remember_vain(asked)
         price = self._price(winner, place, ranking, refuses)
-        return Win(winner.offer.line_item, _creative(winner, question), price)
+        return Win(winner.offer.line_item, _creative(winner, question, place), price)
 
     def _price(self, winner: Entry, place: Place, ranking: Ranking, refuses: Callable[[Entry], bool]) -> int:
         """Return the winner's bid, or in a second-price auction what the next advertiser bids, or the floor."""
@@ -184,7 +192,7 @@ class Engine:
         known = self._places.get((question.world, revision))
         if known is None:
             named = question.slot.id if question.slot.id in self._slots_named else None
-            made = place_of(question.world, question.slot, named)
+            made = place_of(question.world, question.slot, named, question.world in self._reviewing)
             known = _bounded(self._alike, PLACES).setdefault((made.gates, made.floor_micros, made.floors), made)
             _bounded(self._places, PLACES)[question.world, revision] = known
         return known
@@ -273,8 +281,10 @@ class Engine:
         self._lowered += chunk.running < before[0]
 
 
-def _creative(winner: Entry, question: Question) -> Creative:
-    taken = shown(winner.offer, question.slot) if MIXED in winner.features else winner.offer.creatives
+def _creative(winner: Entry, question: Question, place: Place) -> Creative:
+    taken: tuple[Creative, ...] | NoAd = winner.offer.creatives
+    if MIXED in winner.features:
+        taken = shown(winner.offer, question.slot, question.world, reviews=place.reviews)
     assert not isinstance(taken, NoAd)  # noqa: S101  the index and the slot must agree
     return choose(taken, question.slot, question.draw)
 

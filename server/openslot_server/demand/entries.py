@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from openslot_server.demand.model import PRIORITIES, Creative, Offer
 from openslot_server.demand.showing import TIERS, aspect_range, log_aspect
 
-__all__ = ["BOUNDS", "MIXED", "NOT", "Entry", "Feature", "Rank", "entry_of"]
+__all__ = ["BOUNDS", "MIXED", "NOT", "REVIEW", "Entry", "Feature", "Rank", "entry_of"]
 
 Feature = tuple[str, ...]
 Rank = tuple[int, int, str]
@@ -21,6 +21,8 @@ Rank = tuple[int, int, str]
 NOT = "not"
 MIXED: Feature = ("mixed",)
 """Its creatives differ in what slots ask about: features and bounds are then those of the most suitable of each."""
+REVIEW: Feature = ("review",)
+"""What every line item has; `("review", world)` is what a world that reviews all approved."""
 BOUNDS: tuple[tuple[str, int], ...] = (
     ("bid", 1),
     ("aspect_low", -1),
@@ -99,7 +101,7 @@ def _features(offer: Offer) -> list[Feature]:
     if targeting.dayparts:
         hours = frozenset[int]().union(*(daypart.hours() for daypart in targeting.dayparts))
         found += [("hour",), *(("hour", targeting.time_zone, str(hour)) for hour in hours)]
-    return found + _shown(offer.creatives)
+    return found + _shown(offer.creatives) + _cleared(offer)
 
 
 def _asks(dimension: str, values: Iterable[str]) -> list[Feature]:
@@ -117,6 +119,19 @@ def _shown(creatives: tuple[Creative, ...]) -> list[Feature]:
     found += [("category", category) for category in common]
     if others and len({_shape(creative) for creative in creatives}) > 1:
         found.append(MIXED)
+    return found
+
+
+def _cleared(offer: Offer) -> list[Feature]:
+    """Return which worlds refuse all of its creatives, and which approved one of them."""
+    found: list[Feature] = [REVIEW]
+    if offer.clearances:
+        refused = frozenset.intersection(*(one.barred for one in offer.clearances))
+        approved = frozenset[str]().union(*(one.cleared for one in offer.clearances))
+        found += [("refused", world) for world in refused]
+        found += [(*REVIEW, world) for world in approved]
+        if len(set(offer.clearances)) > 1:
+            found.append(MIXED)
     return found
 
 

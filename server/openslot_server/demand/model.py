@@ -18,14 +18,18 @@ from openslot_spec.slots import MediaType, Tag
 __all__ = [
     "JUDGED",
     "PRIORITIES",
+    "RATINGS",
     "RUNNING",
     "TRANSITIONS",
     "Campaign",
     "CampaignDraft",
+    "Clearance",
     "Creative",
+    "Language",
     "LineItem",
     "LineItemDraft",
     "Offer",
+    "Rating",
     "Status",
     "check_transition",
 ]
@@ -50,6 +54,10 @@ Tier = Literal["sponsorship", "guaranteed", "auction", "house"]
 PRIORITIES: tuple[Tier, ...] = ("sponsorship", "guaranteed", "auction", "house")
 """Each is asked before the next, whatever it bids."""
 
+Rating = Literal["everyone", "teen", "mature"]
+RATINGS: tuple[Rating, ...] = ("everyone", "teen", "mature")
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+Likeness = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Category = Annotated[str, Field(min_length=1, max_length=16)]
 ASPECT_RATIO_MAX = 3.0
 CPM_STEP_MICROS = 1000
@@ -78,6 +86,12 @@ class Creative(Record):
     """Width, height and depth of its box, in metres; absent where only the aspect is known or nothing is."""
     animated: bool = False
     categories: Annotated[tuple[Category, ...], Field(strict=False, max_length=16)] = ()
+    rating: Rating | None = None
+    """For whom it is fit, as its advertiser declares."""
+    language: Language | None = None
+    """What is written or said in it; left out: nothing, or it is not declared."""
+    likeness: Annotated[tuple[Likeness, ...], Field(strict=False, max_length=16)] = ()
+    """What its pictures look like (see `creatives.likeness`)."""
     revoked: bool = False
     video: Video | None = None
 
@@ -174,8 +188,24 @@ class LineItem(LineItemDraft):
 
 
 @dataclass(frozen=True, slots=True)
+class Clearance:
+    """In which worlds a creative may be shown: in all, but for those that have a say in it."""
+
+    barred: frozenset[str] = frozenset()
+    """Worlds that show what they do not refuse, and refuse this."""
+    cleared: frozenset[str] = frozenset()
+    """Worlds that show only what they approved, and approved this."""
+
+    def admits(self, world: str, *, reviews: bool) -> bool:
+        """Return whether a world shows it; `reviews` if that shows only what it approved."""
+        return world in self.cleared if reviews else world not in self.barred
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A line item that may run, with the creatives it may show."""
 
     line_item: LineItem
     creatives: tuple[Creative, ...]
+    clearances: tuple[Clearance, ...] = ()
+    """One for each creative, or none where no world has a say."""

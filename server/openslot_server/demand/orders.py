@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from openslot_server.demand.engine import Engine
@@ -12,6 +12,7 @@ from openslot_server.demand.model import (
     RUNNING,
     TRANSITIONS,
     Campaign,
+    Clearance,
     Creative,
     LineItem,
     LineItemDraft,
@@ -25,15 +26,24 @@ from openslot_spec.records import Record
 
 __all__ = ["OrderBook"]
 
+NOBODY_OBJECTS = Clearance()
 SomeRecord = TypeVar("SomeRecord", bound=Record)
+
+
+def everywhere(_: Creative) -> Clearance:
+    """Let a creative be shown in every world."""
+    return NOBODY_OBJECTS
 
 
 class OrderBook:
     """All advertisers' orders. Changes return the row that makes them durable, and are told to the engine."""
 
-    def __init__(self, currency: str, engine: Engine) -> None:
+    def __init__(
+        self, currency: str, engine: Engine, clear: Callable[[Creative], Clearance | None] = everywhere
+    ) -> None:
         self._currency = currency
         self._engine = engine
+        self._clear = clear
         self.campaigns: dict[str, Campaign] = {}
         self.line_items: dict[str, LineItem] = {}
         self.creatives: dict[str, Creative] = {}
@@ -101,6 +111,10 @@ class OrderBook:
         self._know(creative, now_ms)
         self._tell(self._concerned[creative.sha256])
         return CreativeRow(creative.sha256, creative.advertiser, creative.model_dump_json(exclude_none=True), now_ms)
+
+    def clear_again(self, creatives: Iterable[str]) -> None:
+        """Take note that the worlds in which these may be shown changed."""
+        self._tell({name for sha256 in creatives for name in self._concerned[sha256]})
 
     def campaign(self, campaign: str) -> Campaign:
         """Return a campaign; raises `CAMPAIGN_UNKNOWN`."""
@@ -174,9 +188,15 @@ class OrderBook:
     def _offer(self, line_item: LineItem) -> Offer | None:
         if not RUNNING.issuperset((line_item.status, self.campaigns[line_item.campaign].status)):
             return None
-        creatives = (self.creatives[sha256] for sha256 in line_item.creatives)
-        shown = tuple(creative for creative in creatives if not creative.revoked)
-        return Offer(line_item, shown) if shown else None
+        shown: list[Creative] = []
+        clearances: list[Clearance] = []
+        for creative in (self.creatives[sha256] for sha256 in line_item.creatives):
+            clearance = None if creative.revoked else self._clear(creative)
+            if clearance is not None:
+                shown.append(creative)
+                clearances.append(clearance)
+        says = any(one != NOBODY_OBJECTS for one in clearances)
+        return Offer(line_item, tuple(shown), tuple(clearances) if says else ()) if shown else None
 
 
 def _find(records: dict[str, SomeRecord], name: str, code: Code) -> SomeRecord:

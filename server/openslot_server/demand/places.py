@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openslot_server.demand.chunks import Chunk, Span, beyond, lowest
-from openslot_server.demand.entries import BOUNDS, MIXED, NOT, Entry, Feature
+from openslot_server.demand.entries import BOUNDS, MIXED, NOT, REVIEW, Entry, Feature
 from openslot_server.demand.model import CPM_STEP_MICROS
 from openslot_server.demand.showing import TIERS, shown
 from openslot_server.demand.taxonomy import widened
@@ -88,6 +88,9 @@ class Place:
     """The least price of one impression."""
     floors: tuple[tuple[Feature, int], ...] = ()
     """What holds instead for whoever has a feature; the last that fits counts."""
+    world: str = ""
+    reviews: bool = False
+    """Whether the world shows only what it approved."""
 
     def floor_of(self, entry: Entry) -> int:
         """Return the least that a line item must bid, in micros for one impression."""
@@ -112,7 +115,7 @@ class Place:
             if not gate.admits(entry):
                 return gate.reason
         if is_mixed:
-            taken = shown(entry.offer, self.slot)
+            taken = shown(entry.offer, self.slot, self.world, reviews=self.reviews)
             if isinstance(taken, NoAd):
                 return taken
         return None if entry.bid_micros >= self.floor_of(entry) else NoAd.FLOOR_NOT_MET
@@ -179,15 +182,19 @@ def wish(dimension: str, offered: Iterable[str]) -> Wish:
     return (dimension,), frozenset((dimension, value) for value in offered)
 
 
-def place_of(world: str, slot: Slot, named: str | None) -> Place:
-    """Return a slot as the auction sees it; `named` is its id if some line item asks for it by name."""
+def place_of(world: str, slot: Slot, named: str | None, reviews: bool) -> Place:  # noqa: FBT001  as `Place` has it
+    """Return a slot as the auction sees it; `named` is its id if some line item asks for it by name.
+
+    `reviews` says whether the world shows only what it approved.
+    """
     about, buyers = slot.about or About(), slot.buyers or Buyers()
     floors: list[tuple[Feature, int]] = [
         (("advertiser", one.advertiser), _price(one.floor_cpm)) for one in buyers.floors
     ]
     floors += [(("deal", deal.id), _price(deal.floor_cpm)) for deal in buyers.deals]
     gates = _targeted(world, slot, about, buyers, named), _fitting(slot), _allowed(slot)
-    return Place(slot, gates, _price(slot.floor_cpm), tuple(floors))
+    gates = (_reviewed(world, gates[0], reviews=reviews), *gates[1:])
+    return Place(slot, gates, _price(slot.floor_cpm), tuple(floors), world, reviews)
 
 
 def _targeted(world: str, slot: Slot, about: About, buyers: Buyers, named: str | None) -> Gate:
@@ -212,6 +219,12 @@ def _targeted(world: str, slot: Slot, about: About, buyers: Buyers, named: str |
     width, height = slot.size
     bounds = (WIDTH_MIN, width), (WIDTH_MAX, width), (HEIGHT_MIN, height), (HEIGHT_MAX, height)
     return Gate(NoAd.NO_DEMAND, tuple(wishes), frozenset(barred), bounds)
+
+
+def _reviewed(world: str, gate: Gate, *, reviews: bool) -> Gate:
+    """Return the gate for what the world lets in alone."""
+    approved = ((REVIEW, frozenset([(*REVIEW, world)])),) * reviews
+    return replace(gate, wishes=(*gate.wishes, *approved), barred=gate.barred | {("refused", world)})
 
 
 def _fitting(slot: Slot) -> Gate:

@@ -31,9 +31,15 @@ def aspect_range(creative: Creative, ratio_max: float) -> tuple[float, float]:
     return aspect - slack, aspect + slack
 
 
-def shown(offer: Offer, slot: Slot) -> tuple[Creative, ...] | NoAd:
-    """Return the creatives that a slot takes, or why it takes none."""
-    fitting = [one for one in offer.creatives if _fits(one, slot, offer.line_item.aspect_ratio_max)]
+def shown(offer: Offer, slot: Slot, world: str, *, reviews: bool) -> tuple[Creative, ...] | NoAd:
+    """Return the creatives that a slot of a world takes, or why it takes none; `reviews` as in `Clearance.admits`."""
+    permitted = offer.creatives
+    if offer.clearances or reviews:
+        pairs = zip(offer.creatives, offer.clearances, strict=False)
+        permitted = tuple(creative for creative, where in pairs if where.admits(world, reviews=reviews))
+        if not permitted:
+            return NoAd.NO_DEMAND
+    fitting = [one for one in permitted if _fits(one, slot, offer.line_item.aspect_ratio_max)]
     if not fitting:
         return NoAd.MEDIA_MISMATCH
     blocked = set(slot.categories_blocked)

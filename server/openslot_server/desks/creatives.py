@@ -11,7 +11,7 @@ from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import PlacementsRevoked
 from openslot_spec.session import Broadcast
 
-__all__ = ["CreativeDesk"]
+__all__ = ["CreativeDesk", "take_down"]
 
 
 class CreativeDesk:
@@ -29,7 +29,9 @@ class CreativeDesk:
         """
         principal.require_account("advertiser", creative.advertiser)
         self.admit(creative.advertiser, creative.sha256, creative.size_bytes)
-        await self._core.commit([self._core.rooms.orders.keep_creative(creative, self._core.clock())])
+        rooms, now_ms = self._core.rooms, self._core.clock()
+        rows = rooms.reviews.ask([creative], rooms.orders.creatives.values(), now_ms)  # before anybody can show it
+        await self._core.commit([rooms.orders.keep_creative(creative, now_ms), *rows])
         return creative
 
     def admit(self, advertiser: str, sha256: str, size_bytes: int) -> None:
@@ -74,12 +76,20 @@ class CreativeDesk:
         principal.require_account("advertiser", creative.advertiser)
         revoked = creative.model_copy(update={"revoked": True})
         await self._core.commit([self._core.rooms.orders.keep_creative(revoked, self._core.clock())])
-        push = Broadcast(PlacementsRevoked(creative=sha256, reason=reason))
-        for listener in tuple(self._core.listeners):
-            listener.push(push)
+        take_down(self._core, sha256, reason)
         return revoked
 
-    def revocations(self) -> list[PlacementsRevoked]:
-        """Return what a world that comes back must hear: the creatives revoked within a placement's longest life."""
-        since_ms = self._core.clock() - MAX_PLACEMENT_MS
-        return [PlacementsRevoked(creative=sha256) for sha256 in self._core.rooms.orders.revoked_since(since_ms)]
+    def revocations(self, world: str) -> list[PlacementsRevoked]:
+        """Return what a world that comes back must hear: what was taken down within a placement's longest life."""
+        rooms, since_ms = self._core.rooms, self._core.clock() - MAX_PLACEMENT_MS
+        revoked = [PlacementsRevoked(creative=sha256) for sha256 in rooms.orders.revoked_since(since_ms)]
+        refused = rooms.reviews.refused_since(world, since_ms)
+        return [*revoked, *(PlacementsRevoked(creative=sha256, final=False) for sha256 in refused)]
+
+
+def take_down(core: Core, sha256: str, reason: str, world: str | None = None, *, final: bool = True) -> None:
+    """Take a creative off the screens of every connected world, or of one; unless it is `final` it may come again."""
+    push = Broadcast(PlacementsRevoked(creative=sha256, reason=reason, final=final))
+    for listener in tuple(core.listeners):
+        if world in (None, listener.world):
+            listener.push(push)

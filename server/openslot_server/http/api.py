@@ -39,6 +39,7 @@ from openslot_server.http.records import (
     SlotQuery,
     StatusChange,
 )
+from openslot_server.http.reviews import REVIEW_OPERATIONS
 from openslot_server.http.routes import Call, once, operation, page_of, routes
 from openslot_server.http.uploads import UPLOAD_OPERATIONS
 from openslot_server.keys import Role
@@ -152,6 +153,7 @@ OPERATOR: tuple[Role, ...] = ()
 OPERATIONS = (
     *CREATIVE_OPERATIONS,
     *UPLOAD_OPERATIONS,
+    *REVIEW_OPERATIONS,
     once(operation("POST", "/v1/campaigns", ADVERTISER, create_campaign, status=201)),
     operation("GET", "/v1/campaigns", ADVERTISER, list_campaigns),
     operation("PATCH", "/v1/campaigns/{id}", ADVERTISER, set_campaign_status),

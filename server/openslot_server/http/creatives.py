@@ -107,6 +107,9 @@ def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creativ
         animated=approved.stats.animated,
         categories=said.categories,
         video=approved.video,
+        rating=said.rating,
+        language=said.language,
+        likeness=approved.stats.likeness,
     )
 
 

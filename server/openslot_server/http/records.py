@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, field_validator
 
+from openslot_server.creatives.review import Review, State
 from openslot_server.creatives.verdict import Finding, Tier
-from openslot_server.demand.model import Campaign, Creative, LineItem, Status
+from openslot_server.demand.model import Campaign, Creative, Language, LineItem, Rating, Status
 from openslot_server.demand.targeting import KnownCategory
 from openslot_server.keys import Role
 from openslot_server.reports.queries import Dimension
@@ -32,10 +33,15 @@ __all__ = [
     "LineItemPage",
     "Page",
     "Part",
+    "PlaceQuery",
     "ReportQuery",
+    "ReviewItem",
+    "ReviewPage",
+    "ReviewQuery",
     "RevokeQuery",
     "SlotPage",
     "SlotQuery",
+    "Standings",
     "StatusChange",
     "Upload",
     "UploadAnswer",
@@ -84,6 +90,10 @@ class UploadQuery(Record):
     """The budget it must keep; `L` reaches only slots that accept it."""
     categories: Annotated[tuple[KnownCategory, ...], Field(strict=False, max_length=16)] = ()
     """IAB content categories, separated by commas."""
+    rating: Rating | None = None
+    """For whom it is fit; some worlds show only what is rated."""
+    language: Language | None = None
+    """BCP 47: what is written or said in it."""
     advertiser: Id | None = None
     """Left out: the one whose key it is; an operator must name one."""
 
@@ -128,6 +138,41 @@ class CreativePage(Record):
     items: tuple[Creative, ...]
     next: str | None = None
     """Give it as `after` to go on."""
+
+
+class PlaceQuery(Record):
+    """For which world something is judged."""
+
+    world: Id | None = None
+    """Left out: the world whose key it is; for all others the platform."""
+
+
+class ReviewQuery(Page):
+    """Which creatives, of which place."""
+
+    world: Id | None = None
+    """Left out: the world whose key it is; for all others the platform."""
+    state: State = "pending"
+
+
+class ReviewItem(Record):
+    """A creative, and how it stands."""
+
+    creative: Creative
+    review: Review
+
+
+class ReviewPage(Record):
+    """Creatives by sha-256."""
+
+    items: tuple[ReviewItem, ...]
+    next: str | None = None
+
+
+class Standings(Record):
+    """The places in which a creative does not stand approved; no world is the platform."""
+
+    items: tuple[Review, ...]
 
 
 class RevokeQuery(Record):

@@ -81,6 +81,7 @@ class Connection:
         self._ending = asyncio.Event()
         self._why = OpenSlotError(Code.SHUTTING_DOWN, retry_after_ms=RETRY_AFTER_MS)
         self.key = ""
+        self.world = ""
         self._gone = asyncio.Event()
 
     def push(self, broadcast: Broadcast) -> None:
@@ -157,13 +158,16 @@ class Connection:
         self.key = digest(hello.key)
         principal = await self._server.keys.authenticate(hello.key)
         principal.require_account("world", hello.world)
+        self.world = hello.world
         seat, resumed = await self._server.take_seat(hello.world, hello.resume)
         now_ms = self._server.clock()
         welcome = Welcome(
             version="1", session=seat.session, resumed=resumed, server_time_ms=now_ms, limits=self._limits
         )
         self._send(welcome, received.id)
-        for revoked in self._server.creatives.revocations():  # it may show what was withdrawn while it was away
+        for revoked in self._server.creatives.revocations(
+            hello.world
+        ):  # it may show what was withdrawn while it was away
             self._send(revoked)
         return seat
 

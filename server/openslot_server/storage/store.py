@@ -35,7 +35,9 @@ __all__ = [
     "LedgerRow",
     "LineItemRow",
     "PeerRow",
+    "PolicyRow",
     "Reader",
+    "ReviewRow",
     "Row",
     "ServerKeyRow",
     "SessionRow",
@@ -125,6 +127,28 @@ class CreativeRow(LatestRow):
     TABLE = "creatives"
     sha256: str
     advertiser: str
+    record: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow(LatestRow):
+    """What a world shows, or the platform (empty); `record` is the JSON of `creatives.review.Policy`."""
+
+    TABLE = "policies"
+    world: str
+    record: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow(LatestRow):
+    """What was decided of a creative in a world, or on the platform; `record` is `creatives.review.Review` in JSON."""
+
+    TABLE = "reviews"
+    KEY = 2
+    world: str
+    sha256: str
     record: str
     at_ms: int
 
@@ -352,6 +376,8 @@ ROWS: tuple[type[Row], ...] = (
     SessionRow,
     SlotRow,
     CreativeRow,
+    PolicyRow,
+    ReviewRow,
     CampaignRow,
     LineItemRow,
     DecisionRow,

@@ -1,0 +1,5 @@
+CREATE TABLE policies (
+  world TEXT PRIMARY KEY, record TEXT NOT NULL, at_ms INTEGER NOT NULL);
+CREATE TABLE reviews (
+  world TEXT NOT NULL, sha256 TEXT NOT NULL, record TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  PRIMARY KEY (world, sha256));
