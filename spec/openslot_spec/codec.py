@@ -24,6 +24,8 @@ from openslot_spec.records import NULL
 __all__ = ["JSON", "MSGPACK", "SUBPROTOCOLS", "Codec"]
 
 MAX_CONTAINERS = 20_000
+BUFFER_BYTES = 4_096
+"""With which packing begins: msgpack's own megabyte comes from the system and goes back to it each time."""
 BIN = "$bin"
 FIXMAP = 0x80
 """How msgpack begins a map of few fields."""
@@ -46,7 +48,7 @@ class Codec:
         """Return the bytes of an envelope that is known to be one, as maps and arrays, or of a part of it."""
         if self.text:
             return json.dumps(plain, default=_bin, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-        return bytes(msgpack.packb(plain))
+        return bytes(msgpack.packb(plain, buf_size=BUFFER_BYTES))
 
     def wrap(self, head: Mapping[str, str | int], body: bytes) -> bytes:
         """Return the envelope of a body that is written already; `head` is all of it but the body."""
@@ -114,7 +116,7 @@ def _load_msgpack(data: bytes) -> Any:
     """Return the value in `data`; a key that stands twice would not be there twice if the value were written again."""
     if len(data) <= MAX_CONTAINERS:  # no room for too many
         value = msgpack.unpackb(data, ext_hook=_no_extension)
-        if msgpack.packb(value) == data:
+        if msgpack.packb(value, buf_size=BUFFER_BYTES) == data:
             return value
     containers = _Containers()
     return msgpack.unpackb(data, object_pairs_hook=containers.map, list_hook=containers.list, ext_hook=_no_extension)

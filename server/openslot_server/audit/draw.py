@@ -17,14 +17,15 @@ from openslot_server.storage.store import AuditRow, BatchRow
 from openslot_server.ticket_keys import TicketKeys
 from openslot_spec.errors import OpenSlotError
 from openslot_spec.evidence import commitments
-from openslot_spec.exposures import EVIDENCE, OWN, ExposureColumns
+from openslot_spec.exposures import COLUMNS, EVIDENCE, OWN, ExposureColumns
 from openslot_spec.tickets import Ticket, redeem
 
 __all__ = ["Drawer", "committed_events"]
 
 SPAN = 2**32
 DRAW_BYTES = 4
-EVIDENCE_KEY = EVIDENCE.encode()
+WITHOUT_EVIDENCE = msgpack.Packer().pack_map_header(len(COLUMNS))
+"""How columns begin to which none is added."""
 COUNTED = frozenset({Verdict.VALID, Verdict.FREE})
 
 
@@ -40,11 +41,9 @@ class Drawer:
 
     def draw(self, row: BatchRow, now_ms: int) -> list[AuditRow]:
         """Return a case for each impression of a judged batch that is to be shown."""
-        if EVIDENCE_KEY not in row.columns:  # most batches carry none, and need not be read for that
+        if row.columns.startswith(WITHOUT_EVIDENCE):  # most batches carry none, and need not be read for that
             return []
         packed = msgpack.unpackb(row.columns)
-        if EVIDENCE not in packed:
-            return []
         tokens: list[bytes] = msgpack.unpackb(row.tickets)
         columns = ExposureColumns.unpack(packed, tickets=len(tokens))
         committed = commitments(packed[EVIDENCE], columns.kind)

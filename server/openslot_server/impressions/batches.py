@@ -18,6 +18,8 @@ from openslot_spec.tickets import Ticket, read
 __all__ = ["Judged", "JudgedFew", "by_ticket", "has_its_content", "pack_batch", "read_batch", "redeemed"]
 
 Places = NDArray[np.intp]
+BUFFER_BYTES = 65_536
+"""With which packing begins: msgpack's own megabyte comes from the system and goes back to it each time."""
 VALID, VIEWABLE = int(Verdict.VALID), int(EventKind.VIEWABLE)
 
 
@@ -71,7 +73,8 @@ def redeemed(ticket: Ticket | Verdict) -> Ticket:
 def pack_batch(tickets: Sequence[bytes], columns: Mapping[str, bytes]) -> tuple[bytes, bytes]:
     """Return tickets and columns as they are kept: in the one order of columns, so that no byte could be another."""
     ordered = {name: columns[name] for name in (*COLUMNS, EVIDENCE) if name in columns}
-    return bytes(msgpack.packb(tickets)), bytes(msgpack.packb(ordered))
+    tokens = msgpack.packb(tickets, buf_size=BUFFER_BYTES)
+    return bytes(tokens), bytes(msgpack.packb(ordered, buf_size=BUFFER_BYTES))
 
 
 def has_its_content(row: BatchRow) -> bool:

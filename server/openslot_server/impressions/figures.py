@@ -67,14 +67,16 @@ def rules(event: Any, terms: Terms, now: Now) -> Iterator[tuple[Verdict, Any]]:
 
     An end may come after its ticket expired, for the view began before; what is paid for may not.
     """
-    at_ms, starts_ms = event.at_ms, terms.issued_ms - now.skew_ms
-    yield Verdict.TICKET_EXPIRED, (event.kind != END) & (at_ms > terms.expires_ms + now.skew_ms)
-    untimely = (at_ms < starts_ms) | (at_ms > now.at_ms + now.skew_ms)
-    yield Verdict.OUT_OF_RANGE, untimely | terms.bounds.unknown | _unproven(event, terms.bounds, starts_ms)
+    at_ms, bounds, starts_ms = event.at_ms, terms.bounds, terms.issued_ms - now.skew_ms
+    yield Verdict.TICKET_EXPIRED, (at_ms > terms.expires_ms + now.skew_ms) & (event.kind != END)
+    fails, time_ms, since_ms = _fails(event, bounds), _time_ms(event, bounds), at_ms - starts_ms
+    untimely = (since_ms < 0) | (at_ms > now.at_ms + now.skew_ms)
+    unproven = (event.kind == VIEWABLE) & (fails | (time_ms < bounds.duration_ms) | (time_ms > since_ms))
+    yield Verdict.OUT_OF_RANGE, untimely | terms.bounds.unknown | unproven
     yield Verdict.SLOT_STALE, at_ms > terms.slot_ended_ms + now.skew_ms
-    yield Verdict.ABSURD, _contradicts_itself(event, terms)
+    yield Verdict.ABSURD, _contradicts_itself(event, terms, fails, time_ms)
     cumulative_ms = event.cumulative_ms
-    yield Verdict.TOO_LONG, (cumulative_ms > at_ms - starts_ms) | (cumulative_ms > terms.expires_ms - starts_ms)
+    yield Verdict.TOO_LONG, (cumulative_ms > since_ms) | (cumulative_ms > terms.expires_ms - starts_ms)
 
 
 def judge_one(event: Event, ticket: Ticket | Verdict, slot_ended_ms: int, now: Now) -> Verdict:
@@ -96,24 +98,17 @@ def judge(
     return verdicts
 
 
-def _unproven(event: Any, bounds: Bounds, starts_ms: Any) -> Any:
-    """Return whether an event calls itself viewable while its own figures do not."""
-    time_ms = _time_ms(event, bounds)
-    too_little = (time_ms < bounds.duration_ms) | (event.at_ms - time_ms < starts_ms)
-    return (event.kind == VIEWABLE) & (_fails(event, bounds) | too_little)
-
-
-def _contradicts_itself(event: Any, terms: Terms) -> Any:
+def _contradicts_itself(event: Any, terms: Terms, fails: Any, time_ms: Any) -> Any:
     """Return whether an event cannot be what it says, by itself.
 
     Only an END and a PAUSE have a reason; a view that has time passed its gate, and so do its means; what is reported
     of a view by another profile than its ticket's is when it became viewable and how it ended.
     """
-    kind, bounds = event.kind, terms.bounds
-    too_short = (kind == END) & (event.why == COUNTED) & (_time_ms(event, bounds) < bounds.duration_ms)
-    reasonless = (kind != END) & (kind != PAUSE) & (event.why != COUNTED)
-    unseen = (event.cumulative_ms > 0) & _fails(event, bounds)
-    misnamed = (event.profile == terms.profile) | ((kind != VIEWABLE) & (kind != END))
+    kind, bounds, is_no_end = event.kind, terms.bounds, event.kind != END
+    too_short = (kind == END) & (event.why == COUNTED) & (time_ms < bounds.duration_ms)
+    reasonless = is_no_end & (kind != PAUSE) & (event.why != COUNTED)
+    unseen = fails & (event.cumulative_ms > 0)
+    misnamed = (event.profile == terms.profile) | (is_no_end & (kind != VIEWABLE))
     contradicts = too_short | reasonless | unseen | ((event.profile != OWN) & misnamed)
     return contradicts | _disagrees_on_shares(event, bounds.visible_fraction_min)
 
@@ -124,14 +119,24 @@ def _disagrees_on_shares(event: Any, share: Any) -> Any:
     runs = (event.continuous_ms, event.half_continuous_ms, event.full_continuous_ms)
     totals = (event.cumulative_ms, event.half_cumulative_ms, event.full_cumulative_ms)
     run, total = (
-        (full > own) | (is_within & (half > own)) | (is_beyond & (own > half)) for own, half, full in (runs, totals)
+        (full > own) | _where(is_within, half > own) | _where(is_beyond, own > half)
+        for own, half, full in (runs, totals)
     )
     return run | total
 
 
+def _where(asked: Any, holds: Any) -> Any:
+    """Return `asked & holds`; there is nothing to do where the same is asked of all."""
+    if isinstance(asked, np.ndarray):
+        return asked & holds
+    return holds if asked else False
+
+
 def _time_ms(event: Any, bounds: Bounds) -> Any:
     """Return the time that the profile counts; the cumulative one is never the shorter."""
-    return event.continuous_ms + bounds.cumulative * (event.cumulative_ms - event.continuous_ms)
+    if isinstance(bounds.cumulative, np.ndarray):
+        return np.where(bounds.cumulative, event.cumulative_ms, event.continuous_ms)
+    return event.cumulative_ms if bounds.cumulative else event.continuous_ms
 
 
 def _fails(event: Any, bounds: Bounds) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 
 import numpy as np
@@ -26,6 +27,9 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 VALID, RENDERED, VIEWABLE = (int(each) for each in (Verdict.VALID, EventKind.RENDERED, EventKind.VIEWABLE))
 MISSING = -1
+LOOK = OWN << 8 | VIEWABLE
+"""What a look is, by its ticket's profile."""
+EVERY = slice(None)
 _FOLLOWS = np.zeros((len(EventKind) + 1,) * 2, np.bool_)
 for _kind, _others in FOLLOWS.items():
     _FOLLOWS[_kind, [*_others]] = True
@@ -83,7 +87,7 @@ class Pace:
         self._last, self._placement = self._loose_last, placement
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Claims:
     """Events of one ticket, arrays (n,)."""
 
@@ -99,10 +103,15 @@ class _Claims:
         chosen = slice(None) if len(events) == len(columns) else events
         return cls(*(array[chosen].astype(np.int64) for array in arrays))
 
-    @property
+    @cached_property
     def what(self) -> Ints:
         """What a view has at most one of: a kind, by a profile."""
         return self.profile << 8 | self.kind
+
+    @property
+    def keys(self) -> Ints:
+        """Return profile, kind and viewer in one number."""
+        return self.what << 32 | self.viewer
 
     def may_order(self, profile: int, kind: int) -> Bools:
         """Return whose order against that is known: one profile's events, and RENDERED before any."""
@@ -127,19 +136,20 @@ class Seen:
     def take(self, columns: ExposureColumns, events: NDArray[np.intp], ticket: Ticket, rules: TrafficRules) -> Verdicts:
         """Take the events of `ticket` at these places and return a verdict for each; what is refused was not taken."""
         claims = _Claims.of(columns, events)
-        verdicts = np.zeros(len(events), np.uint8)
+        verdicts, keys = np.zeros(len(events), np.uint8), claims.keys
         if ticket.audience == "per_viewer":
             self._viewer = int(claims.viewer[0]) if self._viewer is None else self._viewer
             refuse(verdicts, claims.viewer != self._viewer, Verdict.TICKET_FOREIGN)
-        mine = np.flatnonzero(verdicts == VALID)
-        keys = claims.what << 32 | claims.viewer
+        mine: slice | NDArray[np.intp] = np.flatnonzero(verdicts == VALID) if verdicts.any() else EVERY
         repeats = _insert(self._times_ms, keys[mine].tolist(), claims.at_ms[mine].tolist())
-        verdicts[mine[repeats]] = Verdict.DUPLICATE
+        if repeats:
+            verdicts[np.arange(len(events))[mine][repeats]] = Verdict.DUPLICATE
         fresh = verdicts == VALID
         self._refuse_disorder(claims, verdicts, rules)
         self._refuse_excess(claims, verdicts, ticket, rules)
-        for key in keys[fresh & (verdicts != VALID)].tolist():
-            del self._times_ms[key]
+        if verdicts.any():
+            for key in keys[fresh & (verdicts != VALID)].tolist():
+                del self._times_ms[key]
         return verdicts
 
     def take_few(self, events: Sequence[Event], ticket: Ticket, rules: TrafficRules) -> list[Verdict]:
@@ -213,7 +223,7 @@ class Seen:
         Holds the events of one batch against each other, too.
         """
         whats = claims.what
-        self._whats.update(set(whats.tolist()))
+        self._whats.update((int(whats[0]),) if (whats == whats[0]).all() else whats.tolist())
         if len(self._whats) == 1:
             return
         for what in sorted(self._whats):
@@ -229,14 +239,14 @@ class Seen:
                 _refuse_at(verdicts, rest[known & too_long], Verdict.TOO_LONG)
 
     def _refuse_excess(self, claims: _Claims, verdicts: Verdicts, ticket: Ticket, rules: TrafficRules) -> None:
-        looks = (claims.kind == VIEWABLE) & (claims.profile == OWN)
-        looks = np.flatnonzero((verdicts == VALID) & looks)
+        looks = np.flatnonzero((claims.what == LOOK) & (verdicts == VALID))
         room = _crowd(ticket, rules) - self._viewable
-        verdicts[looks[room:]] = Verdict.CROWD
-        looks = looks[:room]
+        if len(looks) > room:
+            verdicts[looks[room:]] = Verdict.CROWD
+            looks = looks[:room]
         stretch_ms = _stretch_ms(ticket, rules)
-        too_often = looks[self._pace.too_often(ticket.placement, claims.viewer[looks], claims.at_ms[looks], stretch_ms)]
-        verdicts[too_often] = Verdict.TOO_OFTEN
+        too_often = self._pace.too_often(ticket.placement, claims.viewer[looks], claims.at_ms[looks], stretch_ms)
+        verdicts[looks[too_often]] = Verdict.TOO_OFTEN
         self._viewable += len(looks) - len(too_often)
 
     def _times_of(self, what: int, viewer: Ints) -> Ints:

@@ -67,10 +67,13 @@ class Judge:
         judged = Judged(columns, tickets, judge(columns, tickets, ended_ms, Now(now_ms, self._skew_ms)))
         for index, events in by_ticket(judged, judged.verdicts == VALID):
             judged.verdicts[events] = self._take(judged, index, events)
-        stacked = np.array([self._is_stacked(ticket) for ticket in tickets])[columns.ticket]
+        stacked = [self._is_stacked(ticket) for ticket in tickets]
         for places, again in zip(_looks(judged, judged.verdicts == VALID), (False, True), strict=True):
-            marks = self._look(judged, places, now_ms, again=again)
-            judged.verdicts[places] = np.where((marks == VALID) & stacked[places], int(Verdict.STACKED), marks)
+            if len(places):
+                judged.verdicts[places] = self._look(judged, places, now_ms, again=again)
+        if any(stacked):
+            valid = np.flatnonzero((judged.verdicts == VALID) & (columns.kind == VIEWABLE))
+            judged.verdicts[valid[np.array(stacked)[columns.ticket[valid]]]] = Verdict.STACKED
         return judged
 
     def judge_few(self, events: list[Event], tickets: Tickets, now_ms: int) -> JudgedFew:
@@ -115,7 +118,8 @@ class Judge:
         for index, events in by_ticket(judged, taken & is_open[judged.columns.ticket]):
             self._take(judged, index, events)
         looks, _ = _looks(judged, taken)
-        self._look(judged, looks, at_ms, again=False)
+        if len(looks):
+            self._look(judged, looks, at_ms, again=False)
 
     def forget(self, placements: Iterable[str]) -> None:
         """Drop placements for which no event is taken any more."""
@@ -170,10 +174,10 @@ class Judge:
 
     def _look(self, judged: Judged, places: Places, now_ms: int, *, again: bool) -> Verdicts:
         """Return the marks of viewable events, session by session; `again` if the same looks were taken already."""
-        if not len(places):
-            return np.zeros(0, np.uint8)
         looks = looks_of(judged.columns, places, judged.tickets, now_ms)
         take = self._marks.of if again else self._marks.look
+        if len(judged.tickets) == 1:
+            return take(_session(judged.tickets[0]), looks, now_ms)
         tickets = judged.columns.ticket[places]
         sessions = {index: _session(judged.tickets[index]) for index in np.unique(tickets).tolist()}
         if len(set(sessions.values())) == 1:

@@ -291,6 +291,8 @@ def is_periodic(looks: Looks, rule: Periodic, step: int = 1) -> bool:
     at_ms, count = looks[:, AT], rule.looks
     first = np.arange(len(looks) - count, -1, -step)
     first = first[at_ms[first + count - 1] - at_ms[first] >= rule.gap_ms_min * (count - 1)]
+    if not len(first):
+        return False
     gaps_ms = np.diff(at_ms)[first[:, None] + np.arange(count - 1)]
     mean_ms = gaps_ms.mean(axis=1)
     even = gaps_ms.std(axis=1) < rule.gap_variation_max * mean_ms
