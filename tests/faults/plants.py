@@ -18,6 +18,7 @@ from openslot_server.impressions.figures import rules
 from openslot_server.impressions.intake import Intake
 from openslot_server.impressions.invalid import Seen
 from openslot_server.impressions.ledger import Released, Settled
+from openslot_server.impressions.times import MISSING, Times
 from openslot_server.impressions.traffic import TrafficRules
 from openslot_server.impressions.verdicts import Verdict, Verdicts
 from openslot_server.sessions import Seat
@@ -77,31 +78,35 @@ class OrderlySeen(Seen):
         verdicts = super().take(columns, events, ticket, rules)
         for place, event in enumerate(events.tolist()):
             rendered = EventKind.RENDERED << 32 | int(columns.viewer[event])
-            if columns.kind[event] == EventKind.VIEWABLE and rendered not in self._times_ms:
+            if columns.kind[event] == EventKind.VIEWABLE and self._times_ms.get(rendered) == MISSING:
                 verdicts[place] = Verdict.OUT_OF_RANGE
         return verdicts
 
     def take_one(self, event: Event, ticket: Ticket, rules: TrafficRules) -> Verdict:
         verdict = super().take_one(event, ticket, rules)
         rendered = EventKind.RENDERED << 32 | event.viewer
-        return Verdict.OUT_OF_RANGE if event.kind == EventKind.VIEWABLE and rendered not in self._times_ms else verdict
+        is_early = event.kind == EventKind.VIEWABLE and self._times_ms.get(rendered) == MISSING
+        return Verdict.OUT_OF_RANGE if is_early else verdict
 
     def take_few(self, events: Sequence[Event], ticket: Ticket, rules: TrafficRules) -> list[Verdict]:
         verdicts = super().take_few(events, ticket, rules)
         for place, event in enumerate(events):
             rendered = EventKind.RENDERED << 32 | event.viewer
-            if event.kind == EventKind.VIEWABLE and rendered not in self._times_ms:
+            if event.kind == EventKind.VIEWABLE and self._times_ms.get(rendered) == MISSING:
                 verdicts[place] = Verdict.OUT_OF_RANGE
         return verdicts
 
 
-def _count_again(known: dict[int, int], keys: list[int], values: list[int]) -> list[int]:
-    known.update(zip(keys, values, strict=True))
+def _count_again(times_ms: Times, keys: Any, values: Any) -> list[int]:
+    for key, value in zip(keys.tolist(), values.tolist(), strict=True):
+        _count_one_again(times_ms, key, value)
     return []
 
 
-def _count_one_again(known: dict[int, int], wanted: int, value: int) -> bool:
-    known[wanted] = value
+def _count_one_again(times_ms: Times, key: int, value: int) -> bool:
+    if not _add(times_ms, key, value):
+        times_ms.remove(key)
+        _add(times_ms, key, value)
     return True
 
 
@@ -133,12 +138,12 @@ def _release_all_but_one(budgets: Budgets, now_ms: int) -> Iterator[Released]:
             yield lot
 
 
-_answer, _settle = Core.answer, Budgets.settle
+_answer, _settle, _add = Core.answer, Budgets.settle, Times.add
 
 PLANTS: dict[str, dict[str, object]] = {
     "a view counts twice": {
-        "openslot_server.impressions.invalid._insert": _count_again,
-        "openslot_server.impressions.invalid._insert_one": _count_one_again,
+        "openslot_server.impressions.times.Times.add_all": _count_again,
+        "openslot_server.impressions.times.Times.add": _count_one_again,
     },
     "a batch is taken as new when it comes again": {"openslot_server.rooms.Intake": ForgetfulIntake},
     "a restart forgets what was counted": {"openslot_server.rooms.Intake": FreshIntake},

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
+from openslot_server.impressions.times import MISSING, Times
 from openslot_server.impressions.traffic import TrafficRules
 from openslot_server.impressions.verdicts import Verdict, Verdicts, refuse
 from openslot_spec.exposures import FOLLOWS, OWN, Event, EventKind, ExposureColumns
@@ -26,7 +26,6 @@ __all__ = ["Pace", "Seen"]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 VALID, RENDERED, VIEWABLE = (int(each) for each in (Verdict.VALID, EventKind.RENDERED, EventKind.VIEWABLE))
-MISSING = -1
 LOOK = OWN << 8 | VIEWABLE
 """What a look is, by its ticket's profile."""
 EVERY = slice(None)
@@ -126,7 +125,7 @@ class Seen:
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._times_ms: dict[int, int] = {}
+        self._times_ms = Times()
         """By profile, kind and viewer in one number."""
         self._whats: set[int] = set()
         """Kinds and profiles that were taken at all: what is not there need not be looked for."""
@@ -141,7 +140,7 @@ class Seen:
             self._viewer = int(claims.viewer[0]) if self._viewer is None else self._viewer
             refuse(verdicts, claims.viewer != self._viewer, Verdict.TICKET_FOREIGN)
         mine: slice | NDArray[np.intp] = np.flatnonzero(verdicts == VALID) if verdicts.any() else EVERY
-        repeats = _insert(self._times_ms, keys[mine].tolist(), claims.at_ms[mine].tolist())
+        repeats = self._times_ms.add_all(keys[mine], claims.at_ms[mine])
         if repeats:
             verdicts[np.arange(len(events))[mine][repeats]] = Verdict.DUPLICATE
         fresh = verdicts == VALID
@@ -149,7 +148,7 @@ class Seen:
         self._refuse_excess(claims, verdicts, ticket, rules)
         if verdicts.any():
             for key in keys[fresh & (verdicts != VALID)].tolist():
-                del self._times_ms[key]
+                self._times_ms.remove(key)
         return verdicts
 
     def take_few(self, events: Sequence[Event], ticket: Ticket, rules: TrafficRules) -> list[Verdict]:
@@ -159,16 +158,16 @@ class Seen:
         mine = [place for place, event in enumerate(events) if self._viewer in (None, event.viewer)]
         verdicts = [Verdict.TICKET_FOREIGN] * len(events)
         keys = [_key(events[place]) for place in mine]
-        repeats = _insert(self._times_ms, keys, [events[place].at_ms for place in mine])
+        added = [self._times_ms.add(key, events[place].at_ms) for key, place in zip(keys, mine, strict=True)]
         self._whats.update(_what(event) for event in events)
         for order, place in enumerate(mine):
-            verdicts[place] = Verdict.DUPLICATE if order in repeats else self._disorder(events[place], rules)
+            verdicts[place] = self._disorder(events[place], rules) if added[order] else Verdict.DUPLICATE
         for place in mine:
             if verdicts[place] is Verdict.VALID and _is_look(events[place]):
                 verdicts[place] = self._excess(events[place], ticket, rules)
         for order, (key, place) in enumerate(zip(keys, mine, strict=True)):
-            if verdicts[place] is not Verdict.VALID and order not in repeats:
-                del self._times_ms[key]
+            if verdicts[place] is not Verdict.VALID and added[order]:
+                self._times_ms.remove(key)
         return verdicts
 
     def take_one(self, event: Event, ticket: Ticket, rules: TrafficRules) -> Verdict:
@@ -180,14 +179,14 @@ class Seen:
                 return Verdict.TICKET_FOREIGN
         what = _what(event)
         key = what << 32 | event.viewer
-        if not _insert_one(self._times_ms, key, event.at_ms):
+        if not self._times_ms.add(key, event.at_ms):
             return Verdict.DUPLICATE
         self._whats.add(what)
         verdict = self._disorder(event, rules)
         if verdict is Verdict.VALID and _is_look(event):
             verdict = self._excess(event, ticket, rules)
         if verdict is not Verdict.VALID:
-            del self._times_ms[key]
+            self._times_ms.remove(key)
         return verdict
 
     def _disorder(self, event: Event, rules: TrafficRules) -> Verdict:
@@ -199,7 +198,7 @@ class Seen:
             other = what & 0xFF
             other_ms = self._times_ms.get(what << 32 | event.viewer)
             is_ordered = event.profile == what >> 8 or RENDERED in (kind, other)
-            if other_ms is None or not is_ordered or what == _what(event):
+            if other_ms == MISSING or not is_ordered or what == _what(event):
                 continue
             before = _FOLLOWS[kind, other] and at_ms < other_ms - rules.order.slack_ms
             if before or (_FOLLOWS[other, kind] and at_ms > other_ms + rules.order.slack_ms):
@@ -251,8 +250,7 @@ class Seen:
 
     def _times_of(self, what: int, viewer: Ints) -> Ints:
         """Return when the views of these viewers had this event, `MISSING` where it is not known."""
-        keys = (what << 32 | viewer).tolist()
-        return np.fromiter(map(self._times_ms.get, keys, repeat(MISSING)), np.int64, len(keys))
+        return self._times_ms.get_all(what << 32 | viewer)
 
 
 def _crowd(ticket: Ticket, rules: TrafficRules) -> int:
@@ -277,28 +275,3 @@ def _is_look(event: Event) -> bool:
 
 def _refuse_at(verdicts: Verdicts, places: NDArray[np.intp], verdict: Verdict) -> None:
     verdicts[places[verdicts[places] == VALID]] = verdict
-
-
-def _insert(known: dict[int, int], wanted: list[int], values: list[int]) -> list[int]:
-    """Add keys that are not known, and return the places of those that were."""
-    before = len(known)
-    if known.keys().isdisjoint(wanted):
-        known.update(zip(wanted, values, strict=True))
-        if len(known) == before + len(wanted):
-            return []
-        for key in set(wanted):  # some stand twice: the first is the one that counts
-            del known[key]
-    repeats = []
-    for place, key in enumerate(wanted):
-        if key in known:
-            repeats.append(place)
-        else:
-            known[key] = values[place]
-    return repeats
-
-
-def _insert_one(known: dict[int, int], wanted: int, value: int) -> bool:
-    """Add a key and return whether it was not known."""
-    before = len(known)
-    known.setdefault(wanted, value)
-    return len(known) > before

@@ -9,7 +9,6 @@ Looks are the rows of an array (n, 9) of whole numbers; see `looks_of` for its c
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -17,6 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from openslot_server.impressions.times import Counts
 from openslot_server.impressions.traffic import Copied, Frozen, Perfect, Periodic, TrafficRules
 from openslot_server.impressions.verdicts import Verdict, Verdicts
 from openslot_spec.exposures import Event, ExposureColumns
@@ -157,7 +157,7 @@ class _Session:
     heard_ms: int = 0
     fresh: _Gathered = field(default_factory=_Gathered)
     """Those that are not judged yet, of all viewers."""
-    counts: Counter[int] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counts)
     """Of them, by viewer."""
     visits: dict[int, _Visit] = field(default_factory=dict)
     marks: dict[int, Verdict] = field(default_factory=dict)
@@ -169,13 +169,13 @@ class _Session:
         """Return a viewer's mark, `VALID` if there is none."""
         return Verdict.PERIODIC if self.even else self.marks.get(viewer, Verdict.VALID)
 
-    def marks_of(self, viewers: list[int]) -> Verdicts:
+    def marks_of(self, viewers: NDArray[np.int64]) -> Verdicts:
         """Return each viewer's mark, `VALID` where there is none."""
         if self.even:
             return np.full(len(viewers), Verdict.PERIODIC, np.uint8)
         if not self.marks:
             return np.zeros(len(viewers), np.uint8)
-        return np.array([self.marks.get(viewer, Verdict.VALID) for viewer in viewers], np.uint8)
+        return np.array([self.marks.get(viewer, Verdict.VALID) for viewer in viewers.tolist()], np.uint8)
 
     def gather(self, viewers: list[int]) -> Iterator[tuple[int, Looks]]:
         """Take out the fresh looks of some viewers and yield them, by viewer; what grew too old goes too."""
@@ -183,7 +183,8 @@ class _Session:
         wanted = np.isin(rows[:, VIEWER], viewers)
         left = rows[~wanted & (rows[:, HEARD] >= self.heard_ms - IDLE_MS)]
         self.fresh.keep(left)
-        self.counts = Counter(left[:, VIEWER].tolist())
+        self.counts = Counts()
+        self.counts.count_all(left[:, VIEWER])
         found = rows[wanted]
         found = found[np.argsort(found[:, VIEWER], kind="stable")]
         names, starts = np.unique(found[:, VIEWER], return_index=True)
@@ -203,12 +204,11 @@ class Marks:
 
     def look(self, session: SessionName, looks: Looks, now_ms: int) -> Verdicts:
         """Take one session's looks out of one batch and return a mark for each, `VALID` where there is none."""
-        heard, viewers = self._hear(session, now_ms), looks[:, VIEWER].tolist()
+        heard, viewers = self._hear(session, now_ms), looks[:, VIEWER]
         heard.fresh.add(looks)
-        heard.counts.update(viewers)
-        enough = self._rules.decided.looks
-        if max(map(heard.counts.__getitem__, viewers)) >= enough:
-            self._judge_due(session, heard, [viewer for viewer in viewers if heard.counts[viewer] >= enough])
+        due = heard.counts.count_all(viewers) >= self._rules.decided.looks
+        if due.any():
+            self._judge_due(session, heard, viewers[due].tolist())
         if not heard.even:
             heard.together.add(looks)
             self._judge_together(heard)
@@ -218,8 +218,7 @@ class Marks:
         """Do as `look` does with a single one."""
         heard, viewer = self._hear(session, now_ms), look[VIEWER]
         heard.fresh.add_one(look)
-        heard.counts[viewer] = count = heard.counts.get(viewer, 0) + 1
-        if count >= self._rules.decided.looks:
+        if heard.counts.count(viewer) >= self._rules.decided.looks:
             self._judge_due(session, heard, [viewer])
         if not heard.even:
             heard.together.add_one(look)
@@ -232,7 +231,7 @@ class Marks:
 
     def of(self, session: SessionName, looks: Looks, now_ms: int) -> Verdicts:
         """Return a mark for each look, as it stands; the looks are not taken."""
-        return self._hear(session, now_ms).marks_of(looks[:, VIEWER].tolist())
+        return self._hear(session, now_ms).marks_of(looks[:, VIEWER])
 
     def _hear(self, session: SessionName, now_ms: int) -> _Session:
         while self._sessions and next(iter(self._sessions.values())).heard_ms < now_ms - IDLE_MS:
