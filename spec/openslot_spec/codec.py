@@ -67,7 +67,8 @@ class Codec:
             raise OpenSlotError(Code.FRAME_TOO_LARGE, f"{len(data)} bytes, at most {limit_bytes}")
         try:
             value = _load_json(data) if self.text else _load_msgpack(data)
-            _check([value], MAX_DEPTH + 1)
+            if type(value) is dict:  # what is none is refused as an envelope
+                _check(value, MAX_DEPTH)
         except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
             raise OpenSlotError(Code.MALFORMED, str(error)[:200]) from None
         return Envelope.read(value, Code.MALFORMED)

@@ -265,8 +265,9 @@ def read_events(packed: Mapping[str, bytes], *, tickets: int) -> list[Event]:
 
 def batch_digest(tickets: tuple[bytes, ...], packed: Mapping[str, bytes]) -> bytes:
     """Return the sha-256 of a batch's content: tickets in order, columns in the order of `COLUMNS`, then evidence."""
-    names = [*COLUMNS, EVIDENCE] if EVIDENCE in packed else COLUMNS
-    parts = [*tickets, *(packed[name] for name in names)]
+    parts = [*tickets, *IN_ORDER(packed)]
+    if EVIDENCE in packed:
+        parts.append(packed[EVIDENCE])
     return hashlib.sha256(b"".join([len(part).to_bytes(4, "little") + part for part in parts])).digest()
 
 

@@ -79,7 +79,10 @@ class Audits:
         if reply.repeated:
             return _asking(reply, [key for key in self._asked[seat.world] if key[1] == reply.batch]), rows
         batch = next(row for row in rows if isinstance(row, BatchRow))
-        drawn = self.drawer.draw(batch, now_ms)[: MAX_OPEN - len(self._asked[seat.world])]
+        drawn = self.drawer.draw(batch, now_ms)
+        if not drawn:
+            return reply, rows
+        drawn = drawn[: MAX_OPEN - len(self._asked[seat.world])]
         for row in drawn:
             self._recall(row, read_case(row))
         return _asking(reply, [_key(row) for row in drawn]), [*rows, *drawn]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,10 +56,10 @@ class JudgedFew:
 
     def billable(self) -> list[tuple[Ticket, list[int]]]:
         """Return what `Judged.billable` does."""
-        found: defaultdict[int, list[int]] = defaultdict(list)
-        for place, (event, verdict) in enumerate(zip(self.events, self.verdicts, strict=True)):
-            if verdict == VALID and event.kind == VIEWABLE and event.profile == OWN:
-                found[event.ticket].append(place)
+        found: dict[int, list[int]] = {}
+        for place, event in enumerate(self.events):
+            if self.verdicts[place] is Verdict.VALID and event.kind == VIEWABLE and event.profile == OWN:
+                found.setdefault(event.ticket, []).append(place)
         return [(redeemed(self.tickets[index]), places) for index, places in sorted(found.items())]
 
 

@@ -146,8 +146,8 @@ class Intake:
         return paid
 
     def _record(self, row: BatchRow, paid: list[tuple[Ticket, Settled]]) -> tuple[Row, Row]:
-        postings = merge(posting for ticket, lot in paid for posting in settled(ticket, lot, self._fee_ppm))
-        lots = tuple(lot for _, lot in paid)
+        postings = merge([posting for ticket, lot in paid for posting in settled(ticket, lot, self._fee_ppm)])
+        lots = tuple([lot for _, lot in paid])
         evidence = batch_evidence(row).hex()
         return self._ledger.append(Entry(Kind.SETTLE, row.at_ms, row.id.hex(), postings, lots, evidence))
 

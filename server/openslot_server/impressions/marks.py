@@ -54,7 +54,7 @@ def looks_of(
     issued_ms, life_ms, slot = terms[0] if len(terms) == 1 else terms[columns.ticket[events]].T
     chosen = slice(None) if len(events) == len(columns) else events
     at_ms = columns.at_ms[chosen]
-    looks = np.empty((len(events), COLUMNS), np.int64)
+    looks = np.empty((COLUMNS, len(events)), np.int64).T  # column by column, as they are written and read
     looks[:, VIEWER] = columns.viewer[chosen]
     looks[:, HEARD] = now_ms
     looks[:, AT] = at_ms

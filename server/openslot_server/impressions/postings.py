@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from openslot_server.impressions.ledger import Funded, Posting, Settled
@@ -68,7 +67,8 @@ def fee_of(price_micros: int, platform_fee_ppm: int) -> int:
 
 def merge(postings: Iterable[Posting]) -> tuple[Posting, ...]:
     """Return one posting per account, sorted, those of nothing left out."""
-    sums: defaultdict[str, int] = defaultdict(int)
+    sums: dict[str, int] = {}
     for name, micros in postings:
-        sums[name] += micros
-    return tuple(sorted((name, micros) for name, micros in sums.items() if micros))
+        if micros:
+            sums[name] = sums.get(name, 0) + micros
+    return tuple(sorted([posting for posting in sums.items() if posting[1]]))
