@@ -24,7 +24,7 @@ from openslot_spec.records import NULL
 __all__ = ["JSON", "MSGPACK", "SUBPROTOCOLS", "Codec"]
 
 MAX_CONTAINERS = 20_000
-BUFFER_BYTES = 4_096
+BUFFER_BYTES = 1_024
 """With which packing begins: msgpack's own megabyte comes from the system and goes back to it each time."""
 BIN = "$bin"
 FIXMAP = 0x80
@@ -117,7 +117,7 @@ def _load_msgpack(data: bytes) -> Any:
     """Return the value in `data`; a key that stands twice would not be there twice if the value were written again."""
     if len(data) <= MAX_CONTAINERS:  # no room for too many
         value = msgpack.unpackb(data, ext_hook=_no_extension)
-        if msgpack.packb(value, buf_size=BUFFER_BYTES) == data:
+        if msgpack.packb(value, buf_size=len(data) + BUFFER_BYTES) == data:
             return value
     containers = _Containers()
     return msgpack.unpackb(data, object_pairs_hook=containers.map, list_hook=containers.list, ext_hook=_no_extension)

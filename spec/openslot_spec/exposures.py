@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from functools import cache
-from operator import itemgetter
+from operator import gt, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,16 +182,18 @@ def _unsigned(name: str) -> np.dtype[Any]:
     return np.dtype(f"<u{DTYPES[name].itemsize}")
 
 
-CEILINGS = [
-    (name, _unsigned(name), _bits(name, high))
-    for name, (_, high) in RANGES.items()
-    if name not in {part for part, _ in NO_LONGER}  # below its ceiling if the whole is
-]
-"""A column's bits as unsigned numbers, and the largest allowed: what is below zero or not a number lies above it."""
+WIDE = (*DURATIONS, *(name for name, dtype in COLUMNS.items() if dtype == "<f4"))
+"""Columns of four bytes that lie side by side, and so are checked as one array: first times, then means."""
+WIDE_CEILINGS = [_bits(name, RANGES[name][1]) for name in WIDE]
+"""The largest bits allowed, as unsigned numbers: what is below zero or not a number lies above them."""
+CEILINGS = [(name, _unsigned(name), _bits(name, high)) for name, (_, high) in RANGES.items() if name not in WIDE]
 FLOORS = [(name, int(low)) for name, (low, _) in RANGES.items() if low > 0]
 LIMITS = [RANGES.get(name, (0, 2**32)) for name in COLUMNS]
 NO_LONGER_PLACES = [(Event._fields.index(part), Event._fields.index(whole)) for part, whole in NO_LONGER]
 IN_ORDER = itemgetter(*COLUMNS)
+SIZES = [dtype.itemsize for dtype in DTYPES.values()]
+NARROW = [name for name in COLUMNS if name not in WIDE]
+FIRST_WIDE = [*COLUMNS].index(WIDE[0])
 FEW = 8
 """Events that are sooner read one by one."""
 
@@ -233,11 +235,14 @@ class ExposureColumns:
         """
         if packed.keys() - {EVIDENCE} != COLUMNS.keys():
             raise OpenSlotError(Code.BATCH_INVALID, "columns are " + ", ".join(COLUMNS), where="columns")
-        arrays = {name: _column(name, packed[name]) for name in COLUMNS}
-        count = len(arrays["kind"])
-        if not 1 <= count <= MAX_EVENTS or {len(array) for array in arrays.values()} != {count}:
-            raise OpenSlotError(Code.BATCH_INVALID, f"columns of one length from 1 to {MAX_EVENTS}", where="columns")
-        _check_ranges(arrays, tickets)
+        columns, count = IN_ORDER(packed), len(packed["kind"])
+        if not 1 <= count <= MAX_EVENTS or [*map(len, columns)] != [size * count for size in SIZES]:
+            raise _misshapen(packed)
+        wide = np.frombuffer(b"".join(columns[FIRST_WIDE : FIRST_WIDE + len(WIDE)]), "<u4").reshape(-1, count)
+        arrays = {name: np.frombuffer(packed[name], DTYPES[name]) for name in NARROW}
+        arrays.update(zip(WIDE, (*wide[: len(DURATIONS)], *wide[len(DURATIONS) :].view("<f4")), strict=True))
+        if not _are_surely_inside(arrays, wide, tickets):
+            _refuse_outside(arrays, tickets)
         return cls(**arrays)
 
     def events(self) -> list[Event]:
@@ -271,12 +276,13 @@ def batch_digest(tickets: tuple[bytes, ...], packed: Mapping[str, bytes]) -> byt
     return hashlib.sha256(b"".join([len(part).to_bytes(4, "little") + part for part in parts])).digest()
 
 
-def _column(name: str, data: bytes) -> NDArray[Any]:
-    try:
-        return np.frombuffer(data, DTYPES[name])
-    except ValueError:
-        where = f"columns/{name}"
-        raise OpenSlotError(Code.BATCH_INVALID, f"not a whole number of {COLUMNS[name]}", where=where) from None
+def _misshapen(packed: Mapping[str, bytes]) -> OpenSlotError:
+    """Return what is wrong with columns whose lengths do not fit."""
+    for name, dtype in DTYPES.items():
+        if len(packed[name]) % dtype.itemsize:
+            where = f"columns/{name}"
+            return OpenSlotError(Code.BATCH_INVALID, f"not a whole number of {COLUMNS[name]}", where=where)
+    return OpenSlotError(Code.BATCH_INVALID, f"columns of one length from 1 to {MAX_EVENTS}", where="columns")
 
 
 @cache
@@ -294,28 +300,20 @@ def _is_surely_inside(event: Event, tickets: int) -> bool:
     return event.ticket < tickets and all(event[part] <= event[whole] for part, whole in NO_LONGER_PLACES)
 
 
-def _check_ranges(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
-    if _are_surely_inside(arrays, tickets):
-        return
-    _refuse_outside(arrays, tickets)
-    for part, whole in NO_LONGER:
-        if (arrays[part] > arrays[whole]).any():
-            raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, f"longer than {whole}", where=f"columns/{part}")
-
-
-def _are_surely_inside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> bool:
-    """Return whether no figure is outside its range, with one pass a column; a negative zero is not sure to be."""
-    if np.maximum.reduce(arrays["ticket"]) >= tickets:
+def _are_surely_inside(arrays: Mapping[str, NDArray[Any]], wide: NDArray[np.uint32], tickets: int) -> bool:
+    """Return whether no figure is outside its range, in a few passes; a negative zero is not sure to be inside."""
+    if int(np.maximum.reduce(arrays["ticket"])) >= tickets:
+        return False
+    if any(map(gt, np.maximum.reduce(wide, axis=1).tolist(), WIDE_CEILINGS)):
         return False
     for name, unsigned, ceiling in CEILINGS:
-        if np.maximum.reduce(arrays[name].view(unsigned)) > ceiling:
+        if int(np.maximum.reduce(arrays[name].view(unsigned))) > ceiling:
             return False
     for name, low in FLOORS:
-        if np.minimum.reduce(arrays[name]) < low:
+        if int(np.minimum.reduce(arrays[name])) < low:
             return False
-    parts = np.concatenate([arrays[part] for part, _ in NO_LONGER])
-    wholes = np.concatenate([arrays[whole] for _, whole in NO_LONGER])
-    return not np.logical_or.reduce(parts > wholes)
+    times = wide[: len(DURATIONS)].reshape(3, 2, -1)  # own, half, full: each the longest run, then all runs
+    return not (np.count_nonzero(times[:, 0] > times[:, 1]) or np.count_nonzero(times[2] > times[1]))
 
 
 def _refuse_outside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
@@ -327,3 +325,6 @@ def _refuse_outside(arrays: Mapping[str, NDArray[Any]], tickets: int) -> None:
             raise OpenSlotError(
                 Code.EVENT_OUT_OF_RANGE, f"{array[index]} is not in {low}..{high}", where=f"columns/{name}/{index}"
             )
+    for part, whole in NO_LONGER:
+        if (arrays[part] > arrays[whole]).any():
+            raise OpenSlotError(Code.EVENT_OUT_OF_RANGE, f"longer than {whole}", where=f"columns/{part}")
