@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from openslot_gltf import add_slot, check, panel, read_document, write_glb
+from openslot_gltf import Document, add_slot, check, embed, panel, read_document, write_glb
 from openslot_gltf.normals import with_normals
 from openslot_server.cli.main import app
 from openslot_server.previews import renderer as rendering
 from openslot_server.previews.environment import STUDIO, studio_ktx
-from openslot_server.previews.preview import DISTANCES_M, drawn
+from openslot_server.previews.preview import DISTANCES_M, SKY, drawn
 from openslot_server.previews.renderer import Renderer, Shot
 from openslot_server.previews.sheet import caption, moving, sheet
 from openslot_server.previews.stage import scene_stage
@@ -24,7 +24,6 @@ from openslot_spec.slots import SlotTerms
 from tests.gltf.build import HONEST, room
 from tests.server.glbs import board
 
-BLACK = (0.0, 0.0, 0.0)
 CELLS, CELL_PX = 8, 64
 
 
@@ -59,7 +58,7 @@ def test_a_panel_shows_the_colours_of_its_image_where_they_are(
     away, side = 2.6, 640
     yaw = math.radians(yaw_deg)
     shot = Shot((away * math.sin(yaw), 0.0, away * math.cos(yaw)), (0.0, 0.0, 0.0), (side, side), 60.0)
-    (picture,) = renderer.draw(glb, [shot], BLACK)
+    (picture,) = renderer.draw(glb, [shot])
     shown = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     focal = side / 2 / math.tan(math.radians(30))
     for row in range(CELLS):
@@ -87,6 +86,31 @@ def test_the_share_of_the_screen_is_that_of_the_slot(renderer: Renderer) -> None
         assert view.screen_share == pytest.approx(2.4**2 / (high * high * 16 / 9), rel=1e-3)
         assert (view.visible_fraction, view.pixels.shape) == (1.0, (270, 480, 3))
     assert caption(found.views[0]) == "3 m away: 27.0% of the screen"
+
+
+@pytest.mark.parametrize("name", ["spinning", "skinned", "rich"])
+def test_a_creative_is_shown_where_it_would_be_embedded(renderer: Renderer, name: str) -> None:
+    data = HONEST[name]().glb()
+    scene = add_slot(read_document(room().glb()), SlotTerms(id="wall", size=(2.0, 1.0)), (2.5, 1.5, -1.0), (1, 0, 1))
+    stage = scene_stage(write_glb(scene), "wall")
+    found = drawn(renderer, data, "model/gltf-binary", stage)
+    embedded = write_glb(embed(scene, "wall", read_document(without_pointers(data))))
+    ahead = np.array([1, 0, 1]) / math.sqrt(2)
+    eye = np.array([2.5, 1.5, -1.0]) + 3 * ahead
+    shot = Shot(tuple(eye.tolist()), (2.5, 1.5, -1.0), (480, 270), background=SKY, in_room=True)
+    (picture,) = renderer.draw(with_flat_faces(embedded), [shot])
+    assert np.abs(picture.astype(int) - found.views[0].pixels).mean() < 0.2
+
+
+def without_pointers(data: bytes) -> bytes:
+    document = read_document(data)
+    kept = [each for each in document.array("animations") if "KHR_animation_pointer" not in json.dumps(each)]
+    rest = {name: value for name, value in document.json.items() if name != "animations"}
+    return write_glb(Document(rest | ({"animations": kept} if kept else {}), document.binary))
+
+
+def with_flat_faces(data: bytes) -> bytes:
+    return write_glb(with_normals(read_document(data)))
 
 
 def test_a_sheet_and_a_turntable_are_pictures(renderer: Renderer) -> None:
@@ -121,24 +145,24 @@ def test_a_mesh_without_normals_gets_flat_ones() -> None:
 def test_a_file_that_takes_too_long_costs_its_process_alone() -> None:
     glb = board()
     with Renderer(limit_s=0.001) as impatient:
-        first = impatient.draw(glb, [Shot((0, 0, 3), (0, 0, 0), (32, 32))], BLACK)
+        first = impatient.draw(glb, [Shot((0, 0, 3), (0, 0, 0), (32, 32))])
         with pytest.raises(OpenSlotError) as late:
-            impatient.draw(glb, [Shot((0, 0, 3), (0, 0, 0), (2048, 2048))] * 8, BLACK)
+            impatient.draw(glb, [Shot((0, 0, 3), (0, 0, 0), (2048, 2048))] * 8)
         assert late.value.code is Code.PREVIEW_FAILED
-        again = impatient.draw(glb, [Shot((0, 0, 3), (0, 0, 0), (32, 32))], BLACK)
+        again = impatient.draw(glb, [Shot((0, 0, 3), (0, 0, 0), (32, 32))])
     assert (first[0] == again[0]).all()
 
 
 def test_what_the_renderer_cannot_read_is_said(renderer: Renderer) -> None:
     with pytest.raises(OpenSlotError) as refused:
-        renderer.draw(b"glTF nothing", [Shot((0, 0, 3), (0, 0, 0), (32, 32))], BLACK)
+        renderer.draw(b"glTF nothing", [Shot((0, 0, 3), (0, 0, 0), (32, 32))])
     assert refused.value.code is Code.PREVIEW_FAILED
 
 
 def test_without_a_renderer_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "WORKER", "openslot_server.previews.nothing")
     with pytest.raises(OpenSlotError) as missing, Renderer() as none:
-        none.draw(board(), [Shot((0, 0, 3), (0, 0, 0), (32, 32))], BLACK)
+        none.draw(board(), [Shot((0, 0, 3), (0, 0, 0), (32, 32))])
     assert missing.value.code is Code.PREVIEW_UNAVAILABLE
     assert "openslot[preview]" in str(missing.value)
 

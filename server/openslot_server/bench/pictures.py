@@ -94,6 +94,6 @@ def _colour_error(renderer: Renderer) -> int:
     Image.fromarray(fields.repeat(side, axis=0).repeat(side, axis=1)).save(out, "PNG")
     glb = write_glb(panel(out.getvalue(), SlotTerms(id="chart", size=(2.0, 2.0))))
     shot = Shot((0.0, 0.0, 3.0), (0.0, 0.0, 0.0), (SIDE_PX, SIDE_PX), across_m=(2.0, 2.0))
-    (picture,) = renderer.draw(glb, [shot], (0.0, 0.0, 0.0))
+    (picture,) = renderer.draw(glb, [shot])
     middles = picture[side // 2 :: side, side // 2 :: side].astype(int)
     return int(np.abs(middles - fields).max())

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from openslot_gltf import Document, embed, panel, read_document, write_glb
+from openslot_gltf import Document, panel, read_document, write_glb
 from openslot_gltf.bounds import content_bounds
 from openslot_gltf.document import Json
-from openslot_gltf.fit import FLAT
+from openslot_gltf.fit import FLAT, fitted
 from openslot_gltf.normals import with_normals
-from openslot_server.previews.renderer import Pixels, Point, Renderer, Shot
+from openslot_server.previews.renderer import Matrix, Pixels, Point, Renderer, Shot
 from openslot_server.previews.stage import Stage, own_terms, room, size_of
 from openslot_spec.slots import MediaType, Slot, SlotTerms
 from openslot_view import Camera, Cameras, Surfaces, measure
@@ -32,6 +32,8 @@ CLOSE = 0.44
 """Of the box's diagonal: nearer than the sphere round it, which few creatives fill."""
 GROUND: Point = (0.86, 0.87, 0.9)
 SKY: Point = (0.55, 0.66, 0.8)
+Side = tuple[float, float]
+"""An angle round the creative and one above it, degrees."""
 SUN: Point = (-0.5, -1.0, -0.7)
 
 
@@ -62,35 +64,52 @@ def as_document(data: bytes, media_type: MediaType, terms: SlotTerms | None = No
 
 
 def drawn(renderer: Renderer, data: bytes, media_type: MediaType, stage: Stage | None = None) -> Preview:
-    """Return the pictures of an accepted creative, in the slot of `stage`, or in one of its own shape in a room."""
+    """Return the pictures of an accepted creative, in the slot of `stage`, or in one of its own shape in a room.
+
+    It stands where `embed` would hang it, and is loaded once for all of them.
+    """
     if stage is None:
         stage = room(own_terms(size_of(as_document(data, media_type))))
     creative = as_document(data, media_type, stage.slot)
-    shown = _drawable(embed(stage.document, stage.slot.id, creative))
-    shots = [_shot(stage.slot, distance) for distance in DISTANCES_M]
-    pictures = renderer.draw(write_glb(shown), shots, SKY, shadows=True)
-    shares, fractions = _seen(stage, shots)
-    views = [View(*each) for each in zip(DISTANCES_M, shares, fractions, pictures, strict=True)]
-    return Preview(tuple(views), tuple(turned(renderer, creative, TURNS, TURN_PX)))
+    views = [_shot(stage.slot, distance) for distance in DISTANCES_M]
+    glb, scene = (write_glb(_drawable(document)) for document in (creative, stage.document))
+    shots = [*views, *_orbits(creative, _sides_deg(creative, TURNS), TURN_PX)]
+    pictures = renderer.draw(glb, shots, scene, _place(creative, stage.slot))
+    shares, fractions = _seen(stage, views)
+    seen = zip(DISTANCES_M, shares, fractions, pictures[: len(views)], strict=True)
+    return Preview(tuple(View(*each) for each in seen), tuple(pictures[len(views) :]))
 
 
 def turned(renderer: Renderer, creative: Document, count: int, side_px: int) -> list[Pixels]:
     """Return square pictures of the creative alone, turned round once; what is flat swings to both sides instead."""
-    size = content_bounds(creative).size
-    flat = bool(size[2] <= FLAT * size[:2].max())
-    yaws = np.linspace(-60, 60, count) if flat else np.arange(count) * 360 / count
-    return looked_at(renderer, creative, [(float(yaw), 0.0 if flat else RAISED_DEG) for yaw in yaws], side_px)
+    return looked_at(renderer, creative, _sides_deg(creative, count), side_px)
 
 
-def looked_at(
-    renderer: Renderer, creative: Document, sides_deg: Sequence[tuple[float, float]], side_px: int
-) -> list[Pixels]:
+def looked_at(renderer: Renderer, creative: Document, sides_deg: Sequence[Side], side_px: int) -> list[Pixels]:
     """Return square pictures of the creative alone, from these angles round it and above it."""
+    return renderer.draw(write_glb(_drawable(creative)), _orbits(creative, sides_deg, side_px))
+
+
+def _sides_deg(creative: Document, count: int) -> list[Side]:
+    size = content_bounds(creative).size
+    if size[2] <= FLAT * size[:2].max():
+        return [(float(yaw), 0.0) for yaw in np.linspace(-60, 60, count)]
+    return [(yaw * 360 / count, RAISED_DEG) for yaw in range(count)]
+
+
+def _orbits(creative: Document, sides_deg: Sequence[Side], side_px: int) -> list[Shot]:
     bounds = content_bounds(creative)
     middle, size = (bounds.low + bounds.high) / 2, bounds.size
     away = CLOSE * float(np.linalg.norm(size)) / np.sin(np.radians(TURN_FOV_DEG / 2))
-    shots = [_orbit(middle, away, yaw, raised, side_px) for yaw, raised in sides_deg]
-    return renderer.draw(write_glb(_drawable(creative)), shots, GROUND)
+    return [_orbit(middle, away, yaw, raised, side_px) for yaw, raised in sides_deg]
+
+
+def _place(creative: Document, slot: Slot) -> Matrix:
+    """Return where the creative stands in the slot's world."""
+    world_from_slot = np.eye(4)
+    world_from_slot[:3, :3] = rotation_matrix(np.array(slot.pose.rotation))
+    world_from_slot[:3, 3] = slot.pose.position
+    return np.asarray(world_from_slot @ fitted(content_bounds(creative), slot).slot_from_creative)
 
 
 def facing(renderer: Renderer, creative: Document, side_px: int) -> tuple[Pixels, tuple[float, float]]:
@@ -104,8 +123,8 @@ def facing(renderer: Renderer, creative: Document, side_px: int) -> tuple[Pixels
     size_px = max(round(wide * scale), 1), max(round(high * scale), 1)
     away = deep + max(wide, high)
     eye = _point(middle + np.array([0.0, 0.0, away]))
-    shot = Shot(eye, _point(middle), size_px, near=away / 100, far=away * 4, across_m=(wide, high))
-    (picture,) = renderer.draw(write_glb(_drawable(creative)), [shot], None)
+    shot = Shot(eye, _point(middle), size_px, near=away / 100, far=away * 4, across_m=(wide, high), background=None)
+    (picture,) = renderer.draw(write_glb(_drawable(creative)), [shot])
     return picture, (wide, high)
 
 
@@ -132,6 +151,7 @@ def _orbit(middle: NDArray[np.float64], away: float, yaw_deg: float, raised_deg:
         far=away * 4,
         sun=_point(_yawed(np.array(SUN), yaw)),
         turn_deg=yaw_deg,
+        background=GROUND,
     )
 
 
@@ -144,7 +164,9 @@ def _shot(slot: Slot, distance_m: float) -> Shot:
     """Return the view of somebody who stands straight before the slot."""
     centre = np.array(slot.pose.position)
     ahead = rotation_matrix(np.array(slot.pose.rotation))[:, 2]
-    return Shot(_point(centre + distance_m * ahead), _point(centre), VIEW_PX, FOV_Y_DEG, sun=SUN)
+    return Shot(
+        _point(centre + distance_m * ahead), _point(centre), VIEW_PX, FOV_Y_DEG, sun=SUN, background=SKY, in_room=True
+    )
 
 
 def _seen(stage: Stage, shots: Sequence[Shot]) -> tuple[list[float], list[float]]:

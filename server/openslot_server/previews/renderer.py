@@ -23,12 +23,14 @@ from openslot_spec.errors import Code, OpenSlotError
 __all__ = ["Renderer", "Shot"]
 
 Pixels = NDArray[np.uint8]
+Matrix = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 WORKER = "openslot_server.previews.worker"
 START_S = 60.0
 """The first picture of a process waits for its shaders."""
 INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "PATH")
+ALONE = np.eye(4)
 NEEDED = "pip install 'openslot[preview]', and Debian's libgl1 libegl1 libx11-6 libgl1-mesa-dri"
 
 
@@ -48,6 +50,10 @@ class Shot:
     """By how much the studio is turned with the eye, so that a creative looks turned instead."""
     across_m: tuple[float, float] | None = None
     """Width and height of a view without perspective, instead of `fov_y_deg`."""
+    background: Point | None = (0.0, 0.0, 0.0)
+    """A linear colour; None for none."""
+    in_room: bool = False
+    """Whether the creative stands in the room, with shadows, or alone."""
 
 
 class Renderer:
@@ -69,22 +75,22 @@ class Renderer:
         self.close()
 
     def draw(
-        self, glb: bytes, shots: Sequence[Shot], background: Point | None, *, shadows: bool = False
+        self, glb: bytes, shots: Sequence[Shot], room: bytes = b"", room_from_creative: Matrix = ALONE
     ) -> list[Pixels]:
-        """Return one picture for each shot, (height, width, 3), sRGB; `background` is linear.
+        """Return one picture for each shot, (height, width, 3), sRGB; without background (height, width, 4).
 
-        Without a background they are (height, width, 4), alpha beside colours that it does not darken.
-        Only for files that a gate accepted. Raises PREVIEW_UNAVAILABLE where nothing can draw here, and PREVIEW_FAILED
-        for a file that the renderer refuses or does not finish.
+        Alpha stands beside colours that it does not darken. `room` is the scene of the shots `in_room`, and (4, 4) the
+        creative's place there. Only for files that a gate accepted. Raises PREVIEW_UNAVAILABLE where nothing can draw
+        here, and PREVIEW_FAILED for a file that the renderer refuses or does not finish.
         """
         cold = self._process is None
         pipe = self._running()
-        job = {"glb": glb, "shots": [asdict(shot) for shot in shots], "background": background, "shadows": shadows}
+        place = room_from_creative.tolist()
+        job = {"glb": glb, "room": room, "place": place, "shots": [asdict(shot) for shot in shots]}
         answer = self._asked(pipe, msgpack.packb(job), self._limit_s + (START_S if cold else 0.0), cold=cold)
         if "failed" in answer:
             raise OpenSlotError(Code.PREVIEW_FAILED, str(answer["failed"]))
-        pictures = [_pixels(data, shot) for data, shot in zip(answer["pixels"], shots, strict=True)]
-        return [_undarkened(each) if background is None else each[..., :3] for each in pictures]
+        return [_pixels(data, shot) for data, shot in zip(answer["pixels"], shots, strict=True)]
 
     def close(self) -> None:
         """End the process."""
@@ -140,7 +146,8 @@ def _spawn(pipe: Connection) -> subprocess.Popen[bytes]:
 
 def _pixels(data: bytes, shot: Shot) -> Pixels:
     width, height = shot.size_px
-    return np.frombuffer(data, np.uint8).reshape(height, width, 4)
+    pixels = np.frombuffer(data, np.uint8).reshape(height, width, 4)
+    return _undarkened(pixels) if shot.background is None else pixels[..., :3]
 
 
 def _undarkened(pixels: Pixels) -> Pixels:

@@ -1,6 +1,6 @@
 """The process that draws: the only one that loads the renderer, and one that may be lost.
 
-    caller ── pipe ──▶ {glb, shots, background, shadows} · back comes {"pixels": [bytes, …]} or {"failed": str}
+    caller ── pipe ──▶ {glb, room, place, shots} · back comes {"pixels": [bytes, …]} or {"failed": str}
 
 The renderer hangs or aborts on files that a gate would refuse, so the caller sends accepted ones alone, waits with a
 deadline and ends this process when it passes.
@@ -15,6 +15,7 @@ from typing import Any
 
 import filly
 import msgpack
+import numpy as np
 
 from openslot_server.previews.environment import STUDIO
 
@@ -45,23 +46,26 @@ def main(descriptor: int) -> None:
 
 
 def _drawn(renderer: filly.Renderer, studio: filly.Environment, job: dict[str, Any]) -> list[bytes]:
-    """Return the shots of one file; all are begun before the first is waited for."""
+    """Return the shots of a creative, in its room and alone; all are begun before the first is waited for."""
     scene = renderer.create_scene()
     targets: list[filly.RenderTarget] = []
     try:
-        scene.environment, scene.environment_intensity = studio, STUDIO_LUX
-        scene.msaa, scene.shadows = SAMPLES, job["shadows"]
-        scene.transparent = job["background"] is None
-        scene.background = [*(job["background"] or (0.0, 0.0, 0.0)), 0.0 if scene.transparent else 1.0]
-        model = scene.load(job["glb"])
-        if model.animations:
-            model.apply_animation(0, 0.0)
+        scene.environment, scene.environment_intensity, scene.msaa = studio, STUDIO_LUX, SAMPLES
+        room = scene.load(job["room"]) if job["room"] else None
+        creative = scene.load(job["glb"])
+        if creative.animations:
+            creative.apply_animation(0, 0.0)
         sun = scene.add_directional_light(direction=(0, -1, 0), intensity=SUN_LUX)
-        sun.casts_shadows = job["shadows"]
         scene.camera = renderer.create_camera()
         for shot in job["shots"]:
             width, height = shot["size_px"]
             targets.append(renderer.create_render_target(width=width, height=height))
+            _dress(scene, shot["background"], is_shaded=shot["in_room"])
+            if room is not None:
+                room.visible = shot["in_room"]
+                creative.transform = (
+                    np.array(job["place"], np.float32) if shot["in_room"] else np.eye(4, dtype=np.float32)
+                )
             _aim(scene, sun, shot)
             renderer.render(scene, targets[-1])
         return [target.read().tobytes() for target in targets]
@@ -71,9 +75,16 @@ def _drawn(renderer: filly.Renderer, studio: filly.Environment, job: dict[str, A
         scene.close()
 
 
+def _dress(scene: filly.Scene, background: list[float] | None, *, is_shaded: bool) -> None:
+    """Give a scene its background, or none, and shadows."""
+    scene.shadows, scene.transparent = is_shaded, background is None
+    scene.background = [0.0, 0.0, 0.0, 0.0] if background is None else [*background, 1.0]
+
+
 def _aim(scene: filly.Scene, sun: filly.Light, shot: dict[str, Any]) -> None:
     width, height = shot["size_px"]
-    sun.direction, scene.environment_rotation_deg = shot["sun"], shot["turn_deg"]
+    sun.direction, sun.casts_shadows = shot["sun"], shot["in_room"]
+    scene.environment_rotation_deg = shot["turn_deg"]
     if shot["across_m"] is None:
         scene.camera.set_perspective(
             fov_y_deg=shot["fov_y_deg"], aspect=width / height, near=shot["near"], far=shot["far"]
