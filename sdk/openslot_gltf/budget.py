@@ -8,6 +8,7 @@ import numpy as np
 
 from openslot_gltf.bounds import SweptBounds, swept_bounds
 from openslot_gltf.document import Document, Json, default_roots, reached
+from openslot_gltf.facing import say_how_it_stands
 from openslot_gltf.fit import CENTIMETRES_ABOVE
 from openslot_gltf.limits import Limits
 from openslot_gltf.rules import Report, Rule
@@ -129,6 +130,7 @@ def check_extent(document: Document, limits: Limits, report: Report) -> tuple[fl
     _hold_extent(bounds, limits, report)
     if limits.creative:
         _hold_precision(document, report)
+        say_how_it_stands(document, bounds.rest, report)
     wide, high, deep = bounds.rest.size.tolist()
     return wide, high, deep
 

@@ -27,7 +27,7 @@ from openslot_gltf.shapes import (
     Vector,
 )
 
-__all__ = ["COMPRESSED", "COMPRESSING", "EXTENSIONS", "OF_CREATIVES", "ROOT_ARRAYS", "Table"]
+__all__ = ["COMPRESSED", "COMPRESSING", "EXTENSIONS", "LEFT_OUT", "OF_CREATIVES", "ROOT_ARRAYS", "Table"]
 
 Table = Mapping[str, Mapping[str, Shape]]
 
@@ -142,6 +142,20 @@ EXTENSIONS: Table = {
     "KHR_node_visibility": {"node": Shape("visibility", {"visible": Flag()})},
 }
 """What is read in a scene."""
+
+LEFT_OUT = frozenset(
+    {
+        "EXT_lights_ies",
+        "EXT_lights_image_based",
+        "KHR_audio",
+        "KHR_audio_emitter",
+        "KHR_audio_graph",
+        "KHR_lights_punctual",
+        "MSFT_audio_emitter",
+        "OMI_audio_emitter",
+    }
+)
+"""Lights and sounds: no creative brings its own, and one that requires them is shown without."""
 
 ROOT_ARRAYS = {"lights": "KHR_lights_punctual", "variants": "KHR_materials_variants"}
 """Referable arrays that live inside a root extension, and that extension."""

@@ -136,6 +136,9 @@ class Rule(StrEnum):
     BUDGET_EMPTY = "budget.empty"
     BUDGET_ANIMATION_ESCAPES = "budget.animation_escapes"
     UNITS_CENTIMETRES = "units.centimetres"
+    FACING_EDGE = "facing.edge"
+    FACING_AWAY = "facing.away"
+    ORIGIN_FAR = "origin.far"
     # the slot it is for
     TERMS_MEDIA = "terms.media"
     TERMS_TIER = "terms.tier"
@@ -178,7 +181,7 @@ SENTENCES: dict[Rule, str] = {
     Rule.COMPRESSED_DAMAGED: "Compressed data does not decode to what the file says of it; export uncompressed.",
     Rule.EXTENSION_UNUSED: "A required extension is used nowhere; it was taken off `extensionsRequired`.",
     Rule.EXTENSION_STRIPPED: "An optional extension is not known here; it is not served nor embedded.",
-    Rule.CONTENT_STRIPPED: "A creative's lights and cameras are not served nor embedded; bake light into textures.",
+    Rule.CONTENT_STRIPPED: "A creative's lights, cameras and sounds are neither served nor embedded; bake light in.",
     Rule.URI_EXTERNAL: "A file names another file or address; pack everything into one GLB.",
     Rule.URI_DATA: "The data: URI is not valid base64 of an allowed media type; pack everything into one GLB.",
     Rule.BUFFER_MISSING: "A buffer has no bytes; pack everything into one GLB.",
@@ -250,6 +253,9 @@ SENTENCES: dict[Rule, str] = {
     Rule.BUDGET_EMPTY: "The default scene draws no triangle; there is nothing to show.",
     Rule.BUDGET_ANIMATION_ESCAPES: "An animation leaves the content's own place by far; keep it near its rest pose.",
     Rule.UNITS_CENTIMETRES: "The content looks authored in centimetres; it is fitted by size, but apply its scale.",
+    Rule.FACING_EDGE: "The content is flat and seen on its edge; turn it so that its front faces +Z.",
+    Rule.FACING_AWAY: "The content shows its back, of which nothing is drawn; turn it so that its front faces +Z.",
+    Rule.ORIGIN_FAR: "The content stands far from its own origin; it is fitted by its box, but move it there.",
     Rule.TERMS_MEDIA: "The slot does not take this kind of file; convert it or choose another slot.",
     Rule.TERMS_TIER: "The file needs a larger tier than the slot takes; simplify it or choose another slot.",
     Rule.TERMS_ANIMATION: "The slot takes nothing that moves; remove the animations or choose another slot.",
@@ -274,6 +280,7 @@ REPAIRED = frozenset(
 )
 WARNED = frozenset(
     {Rule.SHAPE_UNKNOWN, Rule.BUDGET_TRIANGLES_ADVISED, Rule.BUDGET_DRAWS_ADVISED, Rule.UNITS_CENTIMETRES}
+    | {Rule.FACING_EDGE, Rule.FACING_AWAY, Rule.ORIGIN_FAR}
 )
 NOT_READ = frozenset(list(Rule)[: list(Rule).index(Rule.SHAPE_COUNT)]) - {
     Rule.FILE_SIZE,

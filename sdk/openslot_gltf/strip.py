@@ -6,7 +6,7 @@ from typing import Any
 
 from openslot_gltf.core import ARRAYS
 from openslot_gltf.document import Json
-from openslot_gltf.extensions import OF_CREATIVES
+from openslot_gltf.extensions import LEFT_OUT, OF_CREATIVES
 from openslot_gltf.rules import Rule
 from openslot_gltf.shapes import split_pointer
 from openslot_spec.errors import Code, OpenSlotError
@@ -22,7 +22,7 @@ def stripped(json: Json) -> Json:
 
     Raises GLTF_REFUSED when the creative requires an extension that would be left out.
     """
-    refused = set(json.get("extensionsRequired", [])).difference(OF_CREATIVES)
+    refused = set(json.get("extensionsRequired", [])).difference(OF_CREATIVES, LEFT_OUT)
     if refused:
         case = f"{Rule.EXTENSION_REQUIRED}: {', '.join(sorted(refused))}"
         raise OpenSlotError(Code.GLTF_REFUSED, case, where="/extensionsRequired")
@@ -31,6 +31,7 @@ def stripped(json: Json) -> Json:
         "nodes": [_node(node) for node in kept.get("nodes", [])],
         "animations": [animation for animation in map(_animation, kept.get("animations", [])) if animation],
         "extensionsUsed": [name for name in kept.get("extensionsUsed", []) if name in OF_CREATIVES],
+        "extensionsRequired": [name for name in kept.get("extensionsRequired", []) if name in OF_CREATIVES],
         "cameras": [],
     }
     return {name: value for name, value in (kept | changed).items() if value or name not in changed}

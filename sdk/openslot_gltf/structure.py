@@ -8,7 +8,7 @@ from openslot_gltf.accessors import Elements, element_bytes
 from openslot_gltf.core import ARRAYS, COMPONENT_BYTES, COMPONENTS_OF, ROOT
 from openslot_gltf.document import Document, Json, parents_of
 from openslot_gltf.expand import decodable
-from openslot_gltf.extensions import COMPRESSED, COMPRESSING, EXTENSIONS, OF_CREATIVES, ROOT_ARRAYS
+from openslot_gltf.extensions import COMPRESSED, COMPRESSING, EXTENSIONS, LEFT_OUT, OF_CREATIVES, ROOT_ARRAYS
 from openslot_gltf.limits import Limits
 from openslot_gltf.rules import Report, Rule
 from openslot_gltf.shapes import Check
@@ -72,17 +72,24 @@ def check_extensions(json: Json, walk: Check, limits: Limits, report: Report) ->
     for name, _, where in walk.found:
         if name not in declared:
             report.add(Rule.EXTENSION_UNDECLARED, where, f"{name:.60}")
-    known = OF_CREATIVES if limits.creative else EXTENSIONS
+    _check_readable(declared, frozenset(required), limits, report)
+    if limits.creative and json.get("cameras"):
+        report.add(Rule.CONTENT_STRIPPED, "/cameras", f"{len(json['cameras'])} cameras")
+
+
+def _check_readable(declared: frozenset[str], required: frozenset[str], limits: Limits, report: Report) -> None:
+    """Report the extensions that are not decoded, not known, or left out of creatives."""
     compressed = declared.intersection(COMPRESSED)
     for name in sorted(compressed - decodable(limits) if compressed else compressed):
         report.add(Rule.EXTENSION_COMPRESSED, "/extensionsUsed", name)
+    known = OF_CREATIVES if limits.creative else EXTENSIONS
     for name in sorted(declared.difference(known, COMPRESSED)):
-        if name in required:
+        if limits.creative and name in LEFT_OUT:
+            report.add(Rule.CONTENT_STRIPPED, "/extensionsUsed", name)
+        elif name in required:
             report.add(Rule.EXTENSION_REQUIRED, "/extensionsRequired", f"{name:.60}")
         elif limits.creative:
             report.add(Rule.EXTENSION_STRIPPED, "/extensionsUsed", f"{name:.60}")
-    if limits.creative and json.get("cameras"):
-        report.add(Rule.CONTENT_STRIPPED, "/cameras", f"{len(json['cameras'])} cameras")
 
 
 def mended_lists(json: Json, walk: Check, report: Report) -> Json:

@@ -181,10 +181,10 @@ def test_what_no_ad_may_bring_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_creative_that_requires_what_is_left_out_is_refused() -> None:
-    lists = {"extensionsUsed": ["KHR_lights_punctual"], "extensionsRequired": ["KHR_lights_punctual"]}
     maker = plain_box()
-    maker.json |= lists | {"extensions": {"KHR_lights_punctual": {"lights": [{"type": "point"}]}}}
-    with pytest.raises(OpenSlotError, match="KHR_lights_punctual") as caught:
+    maker.json["nodes"][0]["extensions"] = {"KHR_node_visibility": {"visible": True}}
+    maker.extension("KHR_node_visibility", required=True)
+    with pytest.raises(OpenSlotError, match="KHR_node_visibility") as caught:
         embed(stage(), "board", read_document(maker.glb()))
     assert caught.value.code is Code.GLTF_REFUSED
 

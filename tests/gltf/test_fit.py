@@ -3,14 +3,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from openslot_gltf import read_document
+from openslot_gltf import Rule, check, read_document
 from openslot_gltf.accessors import Elements
 from openslot_gltf.bounds import Bounds, content_bounds, swept_bounds
 from openslot_gltf.fit import Fit, fitted
 from openslot_gltf.poses import clip_times, poses_of
+from openslot_gltf.strip import stripped
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import SlotTerms
-from tests.gltf.build import Maker, bending_tower, growing_box, plain_box, spinning_box
+from tests.gltf.build import INDICES, VERTICES, Maker, bending_tower, growing_box, plain_box, spinning_box
 
 SIDE = st.floats(0.05, 50)
 BOXES = st.builds(
@@ -236,3 +237,57 @@ def test_an_animation_that_leaves_the_slot_is_scaled_or_refused() -> None:
     assert (box.size <= [2 + 1e-9, 1 + 1e-9, 1 + 1e-9]).all()
     with pytest.raises(OpenSlotError):
         fitted(moving, SlotTerms(id="s", size=(2, 1), depth=1, fit="fixed"))
+
+
+def warned(maker: Maker) -> list[str]:
+    return [finding.code.value for finding in check(maker.glb()).findings]
+
+
+def turned_board(rotation: list[float], **material: bool) -> Maker:
+    maker = plain_box(**material)
+    attributes = maker.json["meshes"][0]["primitives"][0]["attributes"]
+    square = [[-1, -0.5, 0], [1, -0.5, 0], [1, 0.5, 0], [-1, 0.5, 0]]
+    attributes.clear()
+    attributes["POSITION"] = maker.accessor(square, target=VERTICES, bounds=True)
+    maker.json["meshes"][0]["primitives"][0]["indices"] = maker.accessor([0, 1, 2, 0, 2, 3], "u2", INDICES)
+    maker.json["nodes"][0]["rotation"] = rotation
+    return maker
+
+
+HALF = float(np.sqrt(0.5))
+
+
+@pytest.mark.parametrize(
+    ("rotation", "material", "said"),
+    [
+        ([0, 0, 0, 1], {}, []),
+        ([0, 1, 0, 0], {}, ["facing.away"]),
+        ([0, 1, 0, 0], {"doubleSided": True}, []),
+        ([0, HALF, 0, HALF], {}, ["facing.edge"]),
+        ([HALF, 0, 0, HALF], {"doubleSided": True}, ["facing.edge"]),
+    ],
+)
+def test_flat_content_that_would_not_be_seen_is_said(
+    rotation: list[float], material: dict[str, bool], said: list[str]
+) -> None:
+    assert [code for code in warned(turned_board(rotation, **material)) if code != "data.unused"] == said
+
+
+def test_content_far_from_its_origin_is_said() -> None:
+    maker = plain_box()
+    maker.json["nodes"][0]["translation"] = [30, 0, 0]
+    assert warned(maker) == ["origin.far"]
+
+
+@pytest.mark.parametrize("name", ["KHR_lights_punctual", "KHR_audio_emitter", "MSFT_audio_emitter"])
+def test_required_lights_and_sounds_are_left_out_and_that_is_said(name: str) -> None:
+    maker = plain_box()
+    maker.json["nodes"][0]["extensions"] = {name: {"light": 0} if "lights" in name else {"emitters": [0]}}
+    if "lights" in name:
+        maker.json["extensions"] = {name: {"lights": [{"type": "point"}]}}
+    maker.extension(name, required=True)
+    verdict = check(maker.glb())
+    assert verdict.document is not None
+    assert [finding.code for finding in verdict.findings] == [Rule.CONTENT_STRIPPED]
+    assert "extensions" not in stripped(verdict.document.json)["nodes"][0]
+    assert "extensionsRequired" not in stripped(verdict.document.json)

@@ -94,7 +94,7 @@ def test_a_file_without_scenes_gets_one_of_its_roots() -> None:
 
 
 def test_a_creative_hears_what_will_be_left_out_and_a_scene_keeps_it() -> None:
-    assert repaired(room().glb()) == [Rule.EXTENSION_STRIPPED, Rule.EXTENSION_STRIPPED, Rule.CONTENT_STRIPPED]
+    assert repaired(room().glb()) == [Rule.EXTENSION_STRIPPED, Rule.CONTENT_STRIPPED, Rule.CONTENT_STRIPPED]
     assert read_document(room().glb(), SCENE).json == room().finished()
 
 
