@@ -16,6 +16,7 @@ PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (
 PNG_LENGTHS = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"IEND": 0}
 PNG_COMPRESSED = {b"iCCP": 1, b"zTXt": 1}
 """Compressed text and profiles, and the bytes between their name's end and the data."""
+HEADER_END = 33
 MOST_SWOLLEN = 4_000_000
 MOST_CHUNKS, MOST_SCANS = 10_000, 100
 """A progressive JPEG has about ten scans; each costs a pass over all its pixels."""
@@ -47,6 +48,8 @@ def _jpeg_fault(data: bytes) -> Fault:
 
 
 def _png_fault(data: bytes) -> Fault:
+    if len(data) < HEADER_END:
+        return Rule.IMAGE_FORMAT, "its header is cut"
     depth, kind, compression, filtering, interlace = data[24:29]
     if depth not in PNG_DEPTHS.get(kind, ()) or compression or filtering or interlace > 1:
         return Rule.IMAGE_FORMAT, f"{depth} bits of colour type {kind}"

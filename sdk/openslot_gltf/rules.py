@@ -227,7 +227,7 @@ SENTENCES: dict[Rule, str] = {
     Rule.VIDEO_LENGTH: "The video is longer than allowed, or has no length; cut it.",
     Rule.VIDEO_RATE: "The video has more than 60 frames a second; export it slower.",
     Rule.VIDEO_DAMAGED: "The video does not decode; export it again.",
-    Rule.VIDEO_STRIPPED: "What stood beside the video (titles, places, attachments) was overwritten.",
+    Rule.VIDEO_STRIPPED: "What stood beside the video (titles, places, attachments) was overwritten; all is well.",
     Rule.MESH_ATTRIBUTE: "A vertex attribute has a name or a format glTF 2.0 does not allow; export the file again.",
     Rule.MESH_COUNT: "The attributes of one primitive differ in length; export the file again.",
     Rule.MESH_INDICES: "The indices have a wrong format or point beyond the vertices; export the file again.",

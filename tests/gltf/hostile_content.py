@@ -130,6 +130,11 @@ def gamma_of_five_bytes() -> bytes:
 
 
 @refused_by(Rule.IMAGE_FORMAT)
+def png_cut_in_its_header() -> bytes:
+    return pictured(SMALL[:24])
+
+
+@refused_by(Rule.IMAGE_FORMAT)
 def png_of_three_bits() -> bytes:
     return pictured(SMALL[:24] + b"\x03" + SMALL[25:])
 
