@@ -100,7 +100,7 @@ def _ticket(given: Any) -> Any:
     if "mint" in given:
         fields = {**given["mint"], "placement": bytes.fromhex(given["mint"]["placement"])}
         return {"hex": mint(Ticket.parse(fields), keys, bytes.fromhex(given["key_id"])).hex()}
-    ticket = redeem(bytes.fromhex(given["hex"]), keys).model_dump()
+    ticket = redeem(bytes.fromhex(given["hex"]), keys).model_dump(exclude_none=True)
     return {**ticket, "placement": ticket["placement"].hex()}
 
 

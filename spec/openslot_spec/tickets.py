@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgpack
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import Id128
@@ -42,9 +42,17 @@ class Ticket(Record):
     audience: Literal["shared", "per_viewer"]
     viewers: Annotated[int, Field(ge=1, le=10_000)]
     """Impressions reserved; later ones are delivered free."""
+    viewer: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    """Of a per-viewer placement, whose it is: a number within the session. Nobody else's events are taken."""
     profile: Annotated[str, Field(max_length=64)]
     issued_ms: TimeMs
     expires_ms: TimeMs
+
+    @model_validator(mode="after")
+    def _names_its_viewer(self) -> Self:
+        if (self.audience == "per_viewer") != (self.viewer is not None):
+            raise ValueError("a per-viewer ticket names its viewer, a shared one none")
+        return self
 
 
 def mint(ticket: Ticket, keys: Mapping[bytes, bytes], key_id: bytes) -> bytes:

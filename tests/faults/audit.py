@@ -116,6 +116,8 @@ def _by_its_ticket(kept: list[Event], terms: Terms) -> Iterator[str]:
             continue
         if ticket is None or ticket.world != event.world:
             yield f"an event of {event.batch.hex()} was accepted without a ticket of its own"
+        elif (ticket.viewer is None) != (ticket.audience == "shared") or ticket.viewer not in (None, event.viewer):
+            yield f"an event of {event.batch.hex()} is of viewer {event.viewer}, its ticket for {ticket.viewer}"
         elif event.kind != END and event.at_ms > ticket.expires_ms + terms.skew_ms:
             yield f"an event of {event.batch.hex()} happened {event.at_ms - ticket.expires_ms} ms after its ticket"
         elif event.came_ms > ticket.expires_ms + terms.late_ms:

@@ -104,6 +104,7 @@ class Ticket(NamedTuple):
     currency: str
     audience: str
     viewers: int
+    viewer: int | None
     profile: str
     issued_ms: int
     expires_ms: int

@@ -181,6 +181,9 @@ def test_a_per_viewer_placement_has_one_viewer(market: Market) -> None:
     market.slot("phone", audience="per_viewer")
     ticket = market.ask("phone", viewer=7).placements[0].ticket
     market.pass_time(10_000)
+    assert refusals(market.send(ticket, viewer=[8], kind=[RENDERED])) == {
+        "ticket.foreign": 1
+    }  # who comes first is not who it is
     ack = market.send(ticket, viewer=[7, 8], kind=[RENDERED, RENDERED])
     assert (ack.accepted, refusals(ack)) == (1, {"ticket.foreign": 1})
 

@@ -129,6 +129,7 @@ class Decider:
             currency=line_item.cpm.currency,
             audience=slot.audience,
             viewers=lot.viewers,
+            viewer=asked.request.viewer if slot.audience == "per_viewer" else None,
             profile=slot.profile,
             issued_ms=asked.now_ms,
             expires_ms=asked.now_ms + self.placement_ms,
@@ -141,7 +142,7 @@ class Decider:
             also_profiles=_also(slot, line_item),
             ticket=mint(ticket, self.keys.secrets, self.keys.newest),
             expires_ms=ticket.expires_ms,
-            viewer=asked.request.viewer if slot.audience == "per_viewer" else None,
+            viewer=ticket.viewer,
         )
         paid = line_item.id, creative.sha256, lot.price_micros, lot.viewers
         viewer = -1 if placement.viewer is None else placement.viewer

@@ -121,7 +121,7 @@ class _Claims:
 class Seen:
     """What was taken of one placement: when each viewer's view was rendered, became viewable and ended."""
 
-    __slots__ = ("_pace", "_times_ms", "_viewable", "_viewer", "_whats")
+    __slots__ = ("_pace", "_times_ms", "_viewable", "_whats")
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -130,15 +130,13 @@ class Seen:
         self._whats: set[int] = set()
         """Kinds and profiles that were taken at all: what is not there need not be looked for."""
         self._viewable = 0
-        self._viewer: int | None = None
 
     def take(self, columns: ExposureColumns, events: NDArray[np.intp], ticket: Ticket, rules: TrafficRules) -> Verdicts:
         """Take the events of `ticket` at these places and return a verdict for each; what is refused was not taken."""
         claims = _Claims.of(columns, events)
         verdicts, keys = np.zeros(len(events), np.uint8), claims.keys
-        if ticket.audience == "per_viewer":
-            self._viewer = int(claims.viewer[0]) if self._viewer is None else self._viewer
-            refuse(verdicts, claims.viewer != self._viewer, Verdict.TICKET_FOREIGN)
+        if ticket.viewer is not None:
+            refuse(verdicts, claims.viewer != ticket.viewer, Verdict.TICKET_FOREIGN)
         mine: slice | NDArray[np.intp] = np.flatnonzero(verdicts == VALID) if verdicts.any() else EVERY
         repeats = self._times_ms.add_all(keys[mine], claims.at_ms[mine])
         if repeats:
@@ -153,9 +151,7 @@ class Seen:
 
     def take_few(self, events: Sequence[Event], ticket: Ticket, rules: TrafficRules) -> list[Verdict]:
         """Do as `take` does, event by event."""
-        if ticket.audience == "per_viewer" and self._viewer is None:
-            self._viewer = events[0].viewer
-        mine = [place for place, event in enumerate(events) if self._viewer in (None, event.viewer)]
+        mine = [place for place, event in enumerate(events) if ticket.viewer in (None, event.viewer)]
         verdicts = [Verdict.TICKET_FOREIGN] * len(events)
         keys = [_key(events[place]) for place in mine]
         added = [self._times_ms.add(key, events[place].at_ms) for key, place in zip(keys, mine, strict=True)]
@@ -172,11 +168,8 @@ class Seen:
 
     def take_one(self, event: Event, ticket: Ticket, rules: TrafficRules) -> Verdict:
         """Do as `take` does with a single event."""
-        if ticket.audience == "per_viewer":
-            if self._viewer is None:
-                self._viewer = event.viewer
-            if event.viewer != self._viewer:
-                return Verdict.TICKET_FOREIGN
+        if ticket.viewer not in (None, event.viewer):
+            return Verdict.TICKET_FOREIGN
         what = _what(event)
         key = what << 32 | event.viewer
         if not self._times_ms.add(key, event.at_ms):
