@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +10,7 @@ from openslot_gltf import Rule, check, read_document
 from openslot_gltf.limits import TIERS
 from openslot_gltf.rules import NOT_READ, REPAIRED, WARNED
 from openslot_spec.errors import Code, OpenSlotError
+from tests.gltf.build import HONEST
 from tests.gltf.hostile import HOSTILE, Hostile
 from tests.gltf.khronos import SHARED
 
@@ -58,3 +61,23 @@ def test_what_is_not_gltf_2_is_not_read(name: str) -> None:
     with pytest.raises(OpenSlotError) as caught:
         read_document(HOSTILE[name].data())
     assert caught.value.code is Code.GLTF_NOT_READ
+
+
+WATCHED = """
+import sys
+from openslot_gltf import check
+files = [bytes.fromhex(line) for line in sys.stdin]
+seen = []
+inside = ("open", "socket", "subprocess", "os.", "shutil", "urllib", "ctypes.dlopen", "import")
+sys.addaudithook(lambda event, _: seen.append(event) if event.startswith(inside) else None)
+for data in files:
+    check(data, "L")
+sys.exit(str(seen) if seen else 0)
+"""
+
+
+def test_no_file_is_opened_and_no_socket_whatever_is_read() -> None:
+    files = [hostile.data() for hostile in HOSTILE.values()] + [make().glb() for make in HONEST.values()]
+    text = "\n".join(data.hex() for data in files if len(data) < 1_100_000)
+    run = subprocess.run([sys.executable, "-c", WATCHED], input=text, text=True, capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -1,5 +1,6 @@
 """Gates that behave as a gate must not; the tests run them in the real sandbox. Imported by the zygote alone."""
 
+import ctypes
 import json
 import os
 import signal
@@ -22,10 +23,12 @@ def by_order(data: bytes, tier: str) -> bytes:
 
 
 def _echo(data: bytes, tier: str) -> bytes:
-    facts = f"{tier} {len(data)} {os.getpid()}"
-    return json.dumps(
-        {"accepted": False, "findings": [{"code": "test.echo", "severity": "error", "message": facts}]}
-    ).encode()
+    return _said(f"{tier} {len(data)} {os.getpid()}")
+
+
+def _said(text: str) -> bytes:
+    finding = {"code": "test.echo", "severity": "error", "message": text}
+    return json.dumps({"accepted": False, "findings": [finding]}).encode()
 
 
 def _hang(_: bytes, __: str) -> bytes:
@@ -46,7 +49,7 @@ def _attempt(action: Callable[[], object]) -> bytes:
     try:
         action()
     except OSError as error:
-        return _echo(type(error).__name__.encode(), "")
+        return _said(type(error).__name__)
     return ACCEPTED
 
 
@@ -68,5 +71,6 @@ BEHAVIOURS: dict[str, Callable[[bytes, str], bytes]] = {
     "pipe": lambda _, __: _attempt(os.pipe),
     "fork": lambda _, __: _attempt(os.fork),
     "execute": lambda _, __: _attempt(lambda: os.execv(sys.executable, [sys.executable, "-c", "pass"])),  # noqa: S606  it must fail
+    "filter": lambda _, __: _said(f"mode {ctypes.CDLL(None).prctl(21)}"),
     "kill_parent": lambda _, __: _attempt(lambda: os.kill(int(os.environ["OPENSLOT_TEST_SERVER"]), signal.SIGTERM)),
 }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from openslot_server.bench.hostile import hostile_jobs
+from openslot_server.creatives import sandbox as module
 from openslot_server.creatives.sandbox import Sandbox, SandboxLimits
 from openslot_server.creatives.verdict import Verdict
 from openslot_spec.errors import Code, OpenSlotError
@@ -70,11 +72,27 @@ async def test_a_failure_of_the_gate_names_its_kind(sandbox: Sandbox) -> None:
     assert "ZeroDivisionError" in (await sandbox.check(b"fault", "M")).first_error().message
 
 
-@pytest.mark.parametrize("order", ["read", "write {folder}/new", "connect", "pipe", "fork", "execute"])
-async def test_a_worker_opens_nothing_and_starts_nothing(sandbox: Sandbox, order: str, writable: Path) -> None:
+@pytest.mark.parametrize(
+    ("order", "error"),
+    [
+        ("read", "PermissionError"),
+        ("write {folder}/new", "PermissionError"),
+        ("connect", "PermissionError"),
+        ("fork", "PermissionError"),
+        ("execute", "PermissionError"),
+        ("pipe", "OSError"),
+    ],
+)
+async def test_a_worker_opens_nothing_and_starts_nothing(
+    sandbox: Sandbox, order: str, error: str, writable: Path
+) -> None:
     verdict = await sandbox.check(order.format(folder=writable).encode(), "M")
-    assert not verdict.accepted
+    assert verdict.first_error().message == error
     assert _files(writable) == []
+
+
+async def test_a_worker_stands_under_a_filter_of_system_calls(sandbox: Sandbox) -> None:
+    assert (await sandbox.check(b"filter", "M")).first_error().message == "mode 2"
 
 
 async def test_a_worker_sees_nothing_of_the_servers_environment(
@@ -160,3 +178,43 @@ async def _all_gone(*pids: int) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"one of {pids} still runs")
+
+
+def _bwrap(folder: Path, script: str) -> None:
+    program = folder / "bwrap"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+async def test_bubblewrap_is_built_round_it_where_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _bwrap(tmp_path, f'echo "$*" >> {tmp_path}/asked\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"')
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    module._walls.cache_clear()
+    sandbox = Sandbox(LIMITS, GATE)
+    try:
+        assert (await sandbox.check(b"accept", "M")).accepted
+    finally:
+        await sandbox.close()
+        module._walls.cache_clear()
+    tried, asked = (tmp_path / "asked").read_text().splitlines()
+    assert tried.endswith("-- true")
+    assert "--ro-bind / / --unshare-net" in asked
+    assert "openslot_server.creatives.zygote" in asked
+
+
+def test_bubblewrap_that_may_not_work_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _bwrap(tmp_path, "echo bwrap: No permissions to create a new namespace >&2; exit 1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    module._walls.cache_clear()
+    assert module._walls() == ()
+    module._walls.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert module._walls() == ()
+    module._walls.cache_clear()
+
+
+@pytest.mark.soak
+def test_a_thousand_hostile_jobs_leave_the_servers_memory_as_it_was() -> None:
+    figures, _ = hostile_jobs()
+    assert figures["hostile_1000_memory_mb"] <= 10

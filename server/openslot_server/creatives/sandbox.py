@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import tempfile
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from typing import Self
 
@@ -31,6 +33,7 @@ __all__ = ["GATE", "Sandbox", "SandboxLimits"]
 
 GATE = "openslot_server.creatives.gate:examine"
 START_DEADLINE_S = 30.0
+PROBE_S = 5.0
 SPARES = 2
 INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 """All a worker sees of the server's environment; keys and passwords stay here."""
@@ -229,12 +232,31 @@ class _Zygote:
         self._process.wait()
 
 
+@cache
+def _walls() -> tuple[str, ...]:
+    """Return bubblewrap's command where it is there and works: no network, and a file system that is read alone.
+
+    It may be installed and yet not be allowed, as in many containers; then the kernel's limits and filter stand alone.
+    """
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return ()
+    walls: tuple[str, ...] = (bwrap, "--ro-bind", "/", "/", "--unshare-net", "--unshare-ipc", "--die-with-parent")
+    # What the zygote needs to become nobody; where it is nobody's already, bubblewrap gives it to no one.
+    walls += ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--")
+    try:
+        tried = subprocess.run([*walls, "true"], capture_output=True, timeout=PROBE_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return walls if tried.returncode == 0 else ()
+
+
 def _spawn(control: socket.socket, gate: str, limits: SandboxLimits) -> subprocess.Popen[bytes]:
     cpu_s = math.ceil(limits.wall_s) + 1  # holds when nobody is left to watch the clock
     options = [str(control.fileno()), gate, str(limits.memory_bytes), str(cpu_s)]
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return subprocess.Popen(  # noqa: S603  our own interpreter and module, and numbers
-        [sys.executable, "-P", "-m", zygote.__name__, *options],
+        [*_walls(), sys.executable, "-P", "-m", zygote.__name__, *options],
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ process number which was used again is never hit. When the server goes away, so 
 
 Held by limits of the kernel: memory, processor time, no child processes, no core dumps, no file growth, and no new
 file descriptor of any kind. The last one means no file, no socket and no pipe: what a gate needs, it must have imported
-before. Started as root, the zygote becomes `nobody`.
+before. A seccomp filter refuses the calls themselves. Started as root, the zygote becomes `nobody`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from openslot_server.creatives.syscalls import Filter
+
 __all__ = ["CRASHED", "END", "JUDGED", "ORDER", "OUT_OF_MEMORY", "READY", "START", "Gate", "main"]
 
 Gate = Callable[[bytes, str], bytes]
@@ -43,6 +45,7 @@ JUDGED: Final = b"V"
 OUT_OF_MEMORY: Final = b"M"
 CRASHED: Final = b"X"
 
+FILTER: Final = Filter()
 HEAD_BYTES = 1 << 16
 DESCRIPTORS = 1024
 """More than a zygote ever has open."""
@@ -128,6 +131,7 @@ def _confine(descriptors: tuple[int, int], limits: dict[int, int]) -> tuple[sock
     job = socket.socket(fileno=descriptors[0])
     for name, limit in limits.items():
         resource.setrlimit(name, (limit, limit))
+    FILTER.lay_on()
     return job, descriptors[1]
 
 
