@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import dedent
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
@@ -126,6 +127,27 @@ def test_what_was_committed_is_carried_over_into_the_file_when_nobody_waits(path
         time.sleep(0.05)
     else:
         pytest.fail("it never was")
+    store.close()
+
+
+class SlowCheckpoint(sqlite3.Connection):
+    """A disk that takes its time to carry the log over."""
+
+    begun, may_end = Event(), Event()
+
+    def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+        if "wal_checkpoint" in sql:
+            self.begun.set()
+            assert self.may_end.wait(5)
+        return super().execute(sql, *values)  # type: ignore[arg-type]  # the overload of the standard library is narrower
+
+
+def test_who_commits_while_the_log_is_carried_over_does_not_wait(path: Path) -> None:
+    store = SqliteStore(path, connection=SlowCheckpoint)
+    store.commit([SessionRow("a", "plaza", 1)]).result(5)
+    assert SlowCheckpoint.begun.wait(5)
+    store.commit([SessionRow("b", "plaza", 1)]).result(5)
+    SlowCheckpoint.may_end.set()
     store.close()
 
 

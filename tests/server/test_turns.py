@@ -49,3 +49,10 @@ async def test_all_of_a_turn_hear_that_it_failed() -> None:
     store.commits[0][1].set_exception(OpenSlotError(Code.STORAGE_FAILED))
     with pytest.raises(OpenSlotError, match=Code.STORAGE_FAILED.value):
         done.result()
+
+
+def test_without_a_loop_each_commit_goes_by_itself() -> None:
+    store = SlowStore()
+    turns = Turns(store)
+    assert turns.commit([A]) is not turns.commit([B])
+    assert [rows for rows, _ in store.commits] == [[A], [B]]

@@ -2,7 +2,8 @@
 
 A commit is acknowledged after the transaction that holds it is on the disk. After one that failed, nothing is
 acknowledged any more until the process starts again and reads what the disk really holds. What the log holds is carried
-over into the file when nobody waits: that takes several times as long as a commit.
+over into the file when nobody waits, by a thread with a connection of its own: that takes many times as long as a
+commit, and who comes meanwhile does not wait for it.
 """
 
 from __future__ import annotations
@@ -67,20 +68,20 @@ class SqliteStore:
         """The last of them, while it takes further commits."""
         self._lock = threading.Lock()
         self._failure: OpenSlotError | None = None
+        self._pauses: SimpleQueue[float | None] = SimpleQueue()
+        """A pause of so many seconds was there, each once it lasts so long; None at the end."""
         try:
-            self._connection = sqlite3.connect(
-                path,
-                timeout=BUSY_S,
-                isolation_level=None,
-                check_same_thread=False,
-                factory=connection,
-                cached_statements=PREPARED,
-            )
+            self._connection, self._carrier = (_connect(path, connection) for _ in range(2))
             _prepare(self._connection)
+            self._carrier.execute("SELECT * FROM ledger_head").fetchall()  # before a read it knows of no log
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _refusal(error, path) from None
-        self._writer = threading.Thread(target=self._write_all, name="openslot-store", daemon=True)
-        self._writer.start()
+        self._threads = [
+            threading.Thread(target=work, name=f"openslot-{name}", daemon=True)
+            for name, work in (("store", self._write_all), ("log", self._carry_over))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def failed(self) -> bool:
@@ -104,7 +105,9 @@ class SqliteStore:
     def close(self) -> None:
         """Make what was committed durable and let go of the file."""
         self._groups.put(None)
-        self._writer.join()
+        for thread in self._threads:
+            thread.join()
+        self._carrier.close()
         self._connection.close()
 
     def _write_all(self) -> None:
@@ -113,12 +116,17 @@ class SqliteStore:
                 if self._open is group:
                     self._open = None
             self._write(group)
+        self._pauses.put(None)
+
+    def _carry_over(self) -> None:
+        while self._pauses.get() is not None:
+            self._attempt(lambda: self._carrier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
 
     def _next(self) -> _Group | None:
         try:
             return self._groups.get(timeout=IDLE_S)
         except Empty:
-            self._attempt(lambda: self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+            self._pauses.put(IDLE_S)
             return self._groups.get()
 
     def _attempt(self, work: Callable[[], object]) -> None:
@@ -207,6 +215,19 @@ def exclusive(path: Path) -> Iterator[None]:
         raise OpenSlotError(Code.STORAGE_FAILED, "another server runs on this database", where=str(path)) from None
     except OSError as error:
         raise OpenSlotError(Code.STORAGE_FAILED, error.strerror or "cannot be locked", where=str(lock)) from None
+
+
+def _connect(path: Path, connection: type[sqlite3.Connection]) -> sqlite3.Connection:
+    made = sqlite3.connect(
+        path,
+        timeout=BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=connection,
+        cached_statements=PREPARED,
+    )
+    made.execute("PRAGMA synchronous = FULL")
+    return made
 
 
 def _refusal(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> OpenSlotError:

@@ -18,7 +18,7 @@ __all__ = ["Turns"]
 
 
 class Turns:
-    """Commits to a store; for one event loop."""
+    """Commits to a store; for one event loop. Where none runs there are no turns, and each commit goes by itself."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -29,7 +29,10 @@ class Turns:
     def commit(self, rows: Sequence[Row]) -> Future[None]:
         """Return a future that is done once the rows are durable, as `Store.commit` does."""
         if self._durable is None:
-            asyncio.get_running_loop().call_soon(self._end)
+            try:
+                asyncio.get_running_loop().call_soon(self._end)
+            except RuntimeError:
+                return self._store.commit(rows)
             self._durable = Future()
             self._durable.set_running_or_notify_cancel()  # who stops waiting does not stop the commit
         self._rows.extend(rows)
