@@ -183,8 +183,7 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     oldest_ms = now_ms - late_ms - MAX_PLACEMENT_MS  # a batch may hold a ticket that was issued just then
     rooms.intake.forget(over, oldest_ms)
     rooms.catalogue.forget(oldest_ms)
-    rooms.answers.forget(now_ms)
-    return [*rows, *rooms.audits.sweep(now_ms)]
+    return [*rows, *rooms.answers.forget(now_ms), *rooms.audits.sweep(now_ms)]
 
 
 def _counted(reader: Reader, orders: OrderBook, now_ms: int) -> Counts:

@@ -21,7 +21,7 @@ from openslot_server.reports.queries import Dimension, Report, recount
 from openslot_server.rooms import Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
-from openslot_server.storage.store import LatestRow, Reader, Row, SomeRow
+from openslot_server.storage.store import Forgotten, LatestRow, Reader, Row, SomeRow
 from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns, WhyNot
 from openslot_spec.messages import (
     Error,
@@ -70,6 +70,9 @@ class MemoryStore:
 
     def commit(self, rows: Sequence[Row]) -> Future[None]:
         for row in rows:
+            if isinstance(row, Forgotten):
+                self._forget(row)
+                continue
             table = self.tables.setdefault(type(row), [])
             if isinstance(row, LatestRow):
                 table[:] = [old for old in table if isinstance(old, LatestRow) and _key(old) != _key(row)]
@@ -80,6 +83,11 @@ class MemoryStore:
 
     def close(self) -> None:
         pass
+
+    def _forget(self, old: Forgotten) -> None:
+        for kind, rows in self.tables.items():
+            if old.table == kind.TABLE:
+                rows[:] = [row for row in rows if getattr(row, "at_ms") >= old.before_ms]  # noqa: B009  it has one
 
 
 def _key(row: LatestRow) -> tuple[Any, ...]:

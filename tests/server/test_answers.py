@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from openslot_server.storage.store import AnswerRow
 from openslot_spec.messages import Placements, PlacementsGet
 from tests.server.market import Market
 
@@ -60,6 +61,7 @@ def test_an_answer_is_forgotten_with_its_placements() -> None:
     assert ask(market) == second
     market.pass_time(market.settings.placement_ms)
     assert not market.rooms.answers._given
+    assert not list(market.store.load(AnswerRow))
 
 
 def test_no_ad_is_decided_anew() -> None:

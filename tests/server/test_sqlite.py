@@ -16,8 +16,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openslot_server.storage import sqlite
 from openslot_server.storage.sqlite import SqliteStore, exclusive, reading
-from openslot_server.storage.store import ROWS, CreativeRow, KeyRow, LedgerRow, SessionRow, SlotRow, SomeRow
+from openslot_server.storage.store import (
+    ROWS,
+    AnswerRow,
+    CreativeRow,
+    Forgotten,
+    KeyRow,
+    LedgerRow,
+    SessionRow,
+    SlotRow,
+    SomeRow,
+)
 from openslot_spec.errors import Code, OpenSlotError
 
 
@@ -68,6 +79,18 @@ def test_rows_of_one_transaction_are_as_if_they_came_one_by_one(names: list[tupl
             assert loaded(together, kind) == loaded(apart, kind)
         together.close()
         apart.close()
+
+
+def test_old_answers_are_forgotten_a_bounded_number_at_once(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "FORGOTTEN_MOST", 3)
+    rows = [AnswerRow("s1", bytes([number]), number, b"", b"") for number in (5, 1, 4, 2, 3, 6)]
+    store.commit(rows).result(5)
+    store.commit([Forgotten("answers", 5)]).result(5)
+    assert sorted(row.at_ms for row in loaded(store, AnswerRow)) == [4, 5, 6]
+    store.commit([Forgotten("answers", 5)]).result(5)
+    assert sorted(row.at_ms for row in loaded(store, AnswerRow)) == [5, 6]
 
 
 def test_rows_are_there_after_a_restart(path: Path) -> None:

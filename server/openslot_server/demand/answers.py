@@ -12,13 +12,17 @@ from dataclasses import dataclass
 import msgpack
 
 from openslot_server.sessions import Seat
-from openslot_server.storage.store import AnswerRow, Row
+from openslot_server.storage.store import AnswerRow, Forgotten, Row
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import Placements, PlacementsGet
 
 __all__ = ["Answers"]
 
 Decide = Callable[[PlacementsGet, Seat, int], tuple[Placements, list[Row]]]
+
+
+TOLD_MS = 10_000
+"""How often the store hears what it may forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Answers:
 
     def __init__(self, rows: Iterable[AnswerRow], life_ms: int) -> None:
         self._life_ms = life_ms
+        self._told_ms = 0
         self._given = {(row.session, row.request): _read(row) for row in rows}
 
     def decide(self, get: PlacementsGet, seat: Seat, now_ms: int, decide: Decide) -> tuple[Placements, list[Row]]:
@@ -51,10 +56,14 @@ class Answers:
             raise OpenSlotError(Code.INVALID, "this id was used for another request", where="request")
         return given.answer, []
 
-    def forget(self, now_ms: int) -> None:
-        """Drop answers whose placements are over; the oldest come first."""
+    def forget(self, now_ms: int) -> list[Forgotten]:
+        """Drop answers whose placements are over, oldest first; now and then returns word of them for the store."""
         while self._given and (oldest := next(iter(self._given.items())))[1].at_ms + self._life_ms <= now_ms:
             del self._given[oldest[0]]
+        if now_ms < self._told_ms + TOLD_MS:
+            return []
+        self._told_ms = now_ms
+        return [Forgotten(AnswerRow.TABLE, max(0, now_ms - self._life_ms + 1))]
 
     def _decide_first(
         self, request: bytes, get: PlacementsGet, seat: Seat, now_ms: int, decide: Decide

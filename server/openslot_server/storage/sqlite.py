@@ -22,7 +22,18 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from openslot_server.storage.store import ROWS, VALUES, LatestRow, Reader, Row, SomeRow, row_digest
+from openslot_server.storage.store import (
+    FORGOTTEN_MOST,
+    ROWS,
+    VALUES,
+    AnswerRow,
+    Forgotten,
+    LatestRow,
+    Reader,
+    Row,
+    SomeRow,
+    row_digest,
+)
 from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["SqliteStore", "exclusive", "reading"]
@@ -279,6 +290,8 @@ def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         tables[type(row)].append(row)
     connection.execute("BEGIN IMMEDIATE")
     try:
+        for old in tables.pop(Forgotten, []):
+            connection.execute(FORGET[getattr(old, "table")], (getattr(old, "before_ms"), FORGOTTEN_MOST))  # noqa: B009
         for kind, added in tables.items():
             values = [_values(row) for row in (_newest(added, kind.KEY) if issubclass(kind, LatestRow) else added)]
             for start in range(0, len(values), AT_ONCE):
@@ -314,3 +327,8 @@ def _statement(kind: type[Row], rows: int) -> str:
 
 
 COLUMNS = {kind: [*(column.name for column in fields(kind)), *[SUM] * (not kind.CHAINED)] for kind in ROWS}
+FORGET = {
+    AnswerRow.TABLE: f"DELETE FROM {AnswerRow.TABLE} WHERE rowid IN "  # noqa: S608  ours
+    f"(SELECT rowid FROM {AnswerRow.TABLE} WHERE at_ms < ? ORDER BY at_ms LIMIT ?)"
+}
+"""Of the tables whose rows nothing stands on, once they are old."""

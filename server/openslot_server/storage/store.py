@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, Protocol, TypeVar
 
 __all__ = [
+    "FORGOTTEN_MOST",
     "ROWS",
     "VALUES",
     "AnswerRow",
@@ -27,6 +28,7 @@ __all__ = [
     "FeedEndRow",
     "FeedProofRow",
     "FeedRecordRow",
+    "Forgotten",
     "GeometryRow",
     "HeadRow",
     "KeyEndRow",
@@ -51,6 +53,10 @@ __all__ = [
 ]
 
 
+FORGOTTEN_MOST = 10_000
+"""Rows that one `Forgotten` drops: so many that a commit does not wait long for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the table `TABLE`; its fields are the table's columns, in order."""
@@ -65,6 +71,16 @@ class LatestRow(Row):
     """A row that replaces the one with the same key: its first `KEY` fields."""
 
     KEY: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten(Row):
+    """No row, but word that a table's rows from before a moment are needed no more: `FORGOTTEN_MOST` at once."""
+
+    TABLE = ""
+    table: str
+    """Of a class of rows with a time `at_ms` that nothing else stands on."""
+    before_ms: int
 
 
 @dataclass(frozen=True, slots=True)
