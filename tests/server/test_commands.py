@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from openslot_server.cli.main import main
+from openslot_server.impressions.ledger import Entry, Kind
+from openslot_server.impressions.verify import verify
 from openslot_server.storage.sqlite import SqliteStore, reading
 from openslot_server.storage.store import KeyRow, LedgerRow, TicketKeyRow
 from tests.server.market import Market
@@ -78,6 +81,27 @@ def test_report_as_json_csv_and_table_says_the_same(database: Path, run: Run) ->
     assert head.split()[:7] == ["world", "/", "slot", "requests", "filled", "rendered", "viewable"]
     assert line.split()[:3] == ["plaza", "/", "north"]
     assert "0.0036 USD to worlds, 0.0004 fee" in table.stdout
+
+
+def test_an_end_that_was_kept_elsewhere_tells_that_the_ledger_was_cut(database: Path, run: Run, tmp_path: Path) -> None:
+    older = tmp_path / "older.sqlite3"
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(older)) as target:
+        source.backup(target)
+    before = run("ledger", "head", "--database", database)
+    with closing(SqliteStore(database)) as store:
+        with store.read() as reader:
+            ledger = verify(reader).ledger
+        store.commit([*ledger.append(Entry(Kind.RELEASE, 1, "", (), ()))]).result()
+    after = run("ledger", "head", "--database", database)
+    said = json.loads(run("ledger", "head", "--database", database, "--json").stdout)
+    assert after.stdout.strip() == f"{said['seq']}:{said['sha256']}" != before.stdout.strip()
+    both = ["--head", before.stdout.strip(), "--head", after.stdout.strip()]
+    assert run("ledger", "verify", "--database", database, *both).returncode == 0
+    cut = run("ledger", "verify", "--database", older, *both)
+    assert (cut.returncode, "ledger.broken" in cut.stderr, "older copy" in cut.stderr) == (1, True, True)
+    wrong = run("ledger", "verify", "--database", database, "--head", f"{said['seq']}:{'0' * 64}")
+    assert (wrong.returncode, "another than was seen" in wrong.stderr) == (1, True)
+    assert run("ledger", "verify", "--database", database, "--head", "nonsense").returncode == 2
 
 
 def test_ledger_verify_says_yes_and_after_one_changed_digit_no_and_where(database: Path, run: Run) -> None:

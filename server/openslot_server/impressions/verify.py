@@ -25,7 +25,7 @@ from openslot_server.storage.store import (
 )
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["Books", "Evidence", "verify"]
+__all__ = ["Books", "Evidence", "check_end", "verify"]
 
 Evidence = DecisionRow | BatchRow | VerdictRow
 """What a record may stand on."""
@@ -111,6 +111,15 @@ def verify(reader: Reader) -> Books:
     for _ in books.read(reader):
         pass
     return books
+
+
+def check_end(reader: Reader, seq: int, sha256: str) -> None:
+    """Raise `LEDGER_BROKEN` unless a ledger that holds went through this end, which somebody kept elsewhere."""
+    record = reader.find(LedgerRow, seq=seq)
+    found = GENESIS if seq == 0 else None if record is None else record.sha256
+    if found != sha256:
+        what = "is gone: the ledger was cut, or is an older copy" if found is None else "is another than was seen"
+        raise _broken(seq, f"the record {what}")
 
 
 def _next(ledger: Ledger, row: LedgerRow) -> Entry:
