@@ -136,7 +136,15 @@ def check_extent(document: Document, limits: Limits, report: Report) -> tuple[fl
 
 
 def _hold_precision(document: Document, report: Report) -> None:
-    """Report transforms that come out right only in more digits than an engine has: huge ones that cancel tiny ones."""
+    """Report numbers that come out right only in more digits than an engine has: huge ones that cancel."""
+    weights = [
+        abs(number)
+        for name in ("nodes", "meshes")
+        for item in document.array(name)
+        for number in item.get("weights", ())
+    ]
+    if max(weights, default=0.0) > EXTREME:
+        report.add(Rule.BUDGET_EXTENT, "/meshes", f"a morph weight of {max(weights):.3g}")
     numbers = [
         abs(number)
         for node in document.array("nodes")

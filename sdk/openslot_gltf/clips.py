@@ -9,6 +9,7 @@ from openslot_gltf.channels import moved_by, pointer_of
 from openslot_gltf.document import Document, Json
 from openslot_gltf.rules import Report, Rule
 from openslot_gltf.shapes import split_pointer
+from openslot_gltf.strip import MOST_GLOW
 from openslot_gltf.uses import Uses
 
 __all__ = ["check_clips", "check_keys"]
@@ -101,6 +102,15 @@ def _targets_of(document: Document, node: int) -> int:
     return 1 if mesh is None else len(document.array("meshes")[mesh]["primitives"][0].get("targets", [0]))
 
 
+def _check_glow(elements: Elements, animation: Json, where: str, report: Report) -> None:
+    """Report clips that make a material shine stronger than any may."""
+    for place, channel in enumerate(animation["channels"]):
+        if (pointer_of(channel["target"]) or "").endswith("/emissiveStrength"):
+            highest = float(elements.extremes(animation["samplers"][channel["sampler"]]["output"])[1].max())
+            if highest > MOST_GLOW:
+                report.add(Rule.ANIMATION_VALUES, f"{where}/channels/{place}", f"{highest:.3g} times white")
+
+
 def check_keys(document: Document, elements: Elements, report: Report) -> None:
     """Check the data of animations: times increase from zero, rotations are of unit length."""
     checked: set[int] = set()
@@ -112,6 +122,7 @@ def check_keys(document: Document, elements: Elements, report: Report) -> None:
             if times[0] < 0 or (np.diff(times) <= 0).any():
                 report.add(Rule.ANIMATION_TIMES, f"/accessors/{accessor}", where)
         checked |= inputs
+        _check_glow(elements, animation, where, report)
     turning = {
         (sampler["output"], sampler.get("interpolation", "LINEAR")): f"/animations/{index}/channels/{place}"
         for index, animation in enumerate(document.array("animations"))

@@ -18,6 +18,7 @@ __all__ = ["opened"]
 MAGIC = b"glTF"
 JSON_CHUNK = 0x4E4F534A
 BIN_CHUNK = 0x004E4942
+MOST_CHUNKS = 64
 
 
 class _BrokenError(Exception):
@@ -34,7 +35,9 @@ def opened(data: bytes, limits: Limits, report: Report) -> tuple[dict[str, Any],
         if len(data) > limits.file_bytes:
             raise _BrokenError(Rule.FILE_SIZE, f"{len(data)} bytes, {limits.file_bytes} are allowed")
         if data[:4] == MAGIC:
-            text, binary = _chunks(data)
+            text, binary, others = _chunks(data)
+            if others and limits.creative:
+                report.add(Rule.DATA_UNUSED, "", f"{others} chunks of an unknown kind")
             return _parsed(text, limits.json_bytes, limits), binary
         if data.lstrip()[:1] != b"{":
             raise _BrokenError(Rule.FILE_KIND)
@@ -44,7 +47,8 @@ def opened(data: bytes, limits: Limits, report: Report) -> tuple[dict[str, Any],
         return None
 
 
-def _chunks(data: bytes) -> tuple[bytes, memoryview | None]:
+def _chunks(data: bytes) -> tuple[bytes, memoryview | None, int]:
+    """Return the JSON chunk, the BIN chunk, and how many others there are."""
     if len(data) < 20:
         raise _BrokenError(Rule.GLB_LENGTH, f"{len(data)} bytes")
     version, length = struct.unpack_from("<II", data, 4)
@@ -57,7 +61,7 @@ def _chunks(data: bytes) -> tuple[bytes, memoryview | None]:
     if kinds[0] != JSON_CHUNK or JSON_CHUNK in kinds[1:] or BIN_CHUNK in kinds[2:]:
         raise _BrokenError(Rule.GLB_ORDER)
     binary = chunks[1][1] if len(chunks) > 1 and kinds[1] == BIN_CHUNK else None
-    return bytes(chunks[0][1]), binary
+    return bytes(chunks[0][1]), binary, len(chunks) - (1 if binary is None else 2)
 
 
 def _split(data: bytes) -> list[tuple[int, memoryview]]:
@@ -70,6 +74,8 @@ def _split(data: bytes) -> list[tuple[int, memoryview]]:
         if length % 4 or at + length > len(data):
             raise _BrokenError(Rule.GLB_CHUNK, f"a chunk of {length} bytes at byte {at}")
         chunks.append((kind, view[at : at + length]))
+        if len(chunks) > MOST_CHUNKS:
+            raise _BrokenError(Rule.GLB_CHUNK, f"more than {MOST_CHUNKS} chunks")
         at += length
     return chunks
 

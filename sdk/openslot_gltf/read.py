@@ -22,6 +22,7 @@ from openslot_gltf.prune import pruned, unused
 from openslot_gltf.resources import packed
 from openslot_gltf.rules import Finding, Report, Rule
 from openslot_gltf.skins import check_skins
+from openslot_gltf.strip import GLOW, glares
 from openslot_gltf.structure import (
     check_accessors,
     check_extensions,
@@ -118,6 +119,9 @@ def _formatted(document: Document, limits: Limits, report: Report) -> Document |
     check_skins(document, uses, report)
     check_clips(document, uses, report)
     uses.check_sharing()
+    for index, material in enumerate(document.array("materials") if limits.creative else ()):
+        if glares(material):
+            report.add(Rule.MATERIAL_GLARE, f"/materials/{index}/extensions/{GLOW}")
     return None if report.refused else document
 
 

@@ -109,6 +109,7 @@ class Rule(StrEnum):
     VIDEO_RATE = "video.rate"
     VIDEO_DAMAGED = "video.damaged"
     VIDEO_STRIPPED = "video.stripped"
+    MATERIAL_GLARE = "material.glare"
     # geometry
     MESH_ATTRIBUTE = "mesh.attribute"
     MESH_COUNT = "mesh.count"
@@ -228,6 +229,7 @@ SENTENCES: dict[Rule, str] = {
     Rule.VIDEO_RATE: "The video has more than 60 frames a second; export it slower.",
     Rule.VIDEO_DAMAGED: "The video does not decode; export it again.",
     Rule.VIDEO_STRIPPED: "What stood beside the video (titles, places, attachments) was overwritten; all is well.",
+    Rule.MATERIAL_GLARE: "A material shines stronger than a viewer's eyes are asked to bear; it was dimmed.",
     Rule.MESH_ATTRIBUTE: "A vertex attribute has a name or a format glTF 2.0 does not allow; export the file again.",
     Rule.MESH_COUNT: "The attributes of one primitive differ in length; export the file again.",
     Rule.MESH_INDICES: "The indices have a wrong format or point beyond the vertices; export the file again.",
@@ -266,6 +268,7 @@ REPAIRED = frozenset(
     {
         Rule.ACCESSOR_BOUNDS,
         Rule.DATA_UNUSED,
+        Rule.MATERIAL_GLARE,
         Rule.SCENE_NON_ROOT_NODE,
         Rule.SCENE_MISSING,
         Rule.EXTENSION_DECODED,

@@ -11,7 +11,11 @@ from openslot_gltf.rules import Rule
 from openslot_gltf.shapes import split_pointer
 from openslot_spec.errors import Code, OpenSlotError
 
-__all__ = ["CARRIED", "stripped"]
+__all__ = ["CARRIED", "GLOW", "MOST_GLOW", "glares", "stripped"]
+
+GLOW = "KHR_materials_emissive_strength"
+MOST_GLOW = 32.0
+"""Times white: the sun is a few thousand, a bright screen by night about ten."""
 
 CARRIED = tuple(name for name in ARRAYS if name not in ("buffers", "cameras", "scenes"))
 """The arrays of which a creative brings items."""
@@ -30,6 +34,7 @@ def stripped(json: Json) -> Json:
     changed = {
         "nodes": [_node(node) for node in kept.get("nodes", [])],
         "animations": [animation for animation in map(_animation, kept.get("animations", [])) if animation],
+        "materials": [_dimmed(material) for material in kept.get("materials", [])],
         "extensionsUsed": [name for name in kept.get("extensionsUsed", []) if name in OF_CREATIVES],
         "extensionsRequired": [name for name in kept.get("extensionsRequired", []) if name in OF_CREATIVES],
         "cameras": [],
@@ -46,6 +51,17 @@ def _known(value: Any) -> Any:
     kept = {name: item if name == "extras" else _known(item) for name, item in value.items() if name != "extensions"}
     extensions = {name: _known(body) for name, body in value.get("extensions", {}).items() if name in OF_CREATIVES}
     return {**kept, "extensions": extensions} if extensions else kept
+
+
+def glares(material: Json) -> bool:
+    """Return whether a material shines stronger than `MOST_GLOW`."""
+    return bool(material.get("extensions", {}).get(GLOW, {}).get("emissiveStrength", 1.0) > MOST_GLOW)
+
+
+def _dimmed(material: Json) -> Json:
+    if not glares(material):
+        return material
+    return {**material, "extensions": {**material["extensions"], GLOW: {"emissiveStrength": MOST_GLOW}}}
 
 
 def _node(node: Json) -> Json:

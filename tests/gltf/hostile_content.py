@@ -17,6 +17,7 @@ from tests.gltf.build import (
     plain_box,
     png,
     png_of,
+    rich_material,
     spinning_box,
     textured_board,
 )
@@ -350,6 +351,25 @@ def huge_and_tiny_scales_that_cancel() -> bytes:
     for scale in (1e-30, 1e-30, 1e30, 1e30):
         child = maker.node(root=False, children=[child], scale=[scale] * 3)
     maker.json["scenes"] = [{"nodes": [child]}]
+    return maker.glb()
+
+
+@refused_by(Rule.BUDGET_EXTENT)
+def morph_weights_that_cancel() -> bytes:
+    maker = growing_box()
+    del maker.json["animations"]
+    maker.json["meshes"][0]["primitives"][0]["targets"] *= 2
+    maker.json["meshes"][0]["weights"] = [1e30, -1e30]
+    return maker.glb()
+
+
+@refused_by(Rule.ANIMATION_VALUES)
+def clip_that_blinds() -> bytes:
+    maker = rich_material()
+    pointer = "/materials/0/extensions/KHR_materials_emissive_strength/emissiveStrength"
+    target = maker.json["animations"][0]["channels"][0]["target"]
+    target["extensions"]["KHR_animation_pointer"]["pointer"] = pointer
+    maker.json["animations"][0]["samplers"][0]["output"] = maker.accessor([1.0, 1e30])
     return maker.glb()
 
 

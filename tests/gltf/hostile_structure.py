@@ -66,6 +66,12 @@ def chunk_beyond_the_file() -> bytes:
     return data[:12] + struct.pack("<I", 0xFFFFFFFC) + data[16:]
 
 
+@refused_by(Rule.GLB_CHUNK)
+def a_hundred_thousand_chunks() -> bytes:
+    data = plain_box().glb() + chunk(0x41414141, b"") * 100_000
+    return data[:8] + struct.pack("<I", len(data)) + data[12:]
+
+
 @refused_by(Rule.GLB_ORDER)
 def binary_before_json() -> bytes:
     body = chunk(0x004E4942, b"1234") + chunk(0x4E4F534A, b"{}", b" ")

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from openslot_gltf import SCENE, Rule, check, read_document, write_glb
+from openslot_gltf import SCENE, TIERS, Rule, check, read_document, write_glb
 from openslot_gltf.rules import SENTENCES, Report
-from tests.gltf.build import HONEST, bending_tower, glb, plain_box, room, textured_board
+from openslot_gltf.strip import stripped
+from tests.gltf.build import HONEST, bending_tower, chunk, glb, plain_box, rich_material, room, textured_board
 from tests.gltf.hostile import changed
 from tests.gltf.khronos import shared_models, verdicts
 
@@ -96,6 +98,38 @@ def test_a_file_without_scenes_gets_one_of_its_roots() -> None:
 def test_a_creative_hears_what_will_be_left_out_and_a_scene_keeps_it() -> None:
     assert repaired(room().glb()) == [Rule.EXTENSION_STRIPPED, Rule.CONTENT_STRIPPED, Rule.CONTENT_STRIPPED]
     assert read_document(room().glb(), SCENE).json == room().finished()
+
+
+def test_what_nothing_refers_to_is_said_and_left_out() -> None:
+    maker = textured_board()
+    maker.accessor(np.zeros((50, 3)))
+    maker.add("materials", {"pbrMetallicRoughness": {"baseColorTexture": {"index": maker.texture()}}})
+    maker.binary += b"hidden" * 100
+    sound = read_document(textured_board().glb(), TIERS["M"])
+    verdict = check(maker.glb())
+    assert [finding.code for finding in verdict.findings] == [Rule.DATA_UNUSED]
+    assert "1 accessors, " in verdict.findings[0].message
+    assert verdict.document is not None
+    assert (verdict.document.json, verdict.document.binary) == (sound.json, sound.binary)
+
+
+def test_chunks_of_an_unknown_kind_are_said_and_left_out() -> None:
+    data = plain_box().glb() + chunk(0x41414141, b"hidden words")
+    data = data[:8] + struct.pack("<I", len(data)) + data[12:]
+    verdict = check(data)
+    assert [finding.code for finding in verdict.findings] == [Rule.DATA_UNUSED]
+    assert verdict.document is not None
+    assert write_glb(verdict.document) == write_glb(read_document(plain_box().glb()))
+
+
+def test_what_blinds_is_dimmed() -> None:
+    maker = rich_material()
+    maker.json["materials"][0]["extensions"]["KHR_materials_emissive_strength"]["emissiveStrength"] = 1e30
+    verdict = check(maker.glb())
+    assert [finding.code for finding in verdict.findings] == [Rule.MATERIAL_GLARE]
+    assert verdict.document is not None
+    material = stripped(verdict.document.json)["materials"][0]
+    assert material["extensions"]["KHR_materials_emissive_strength"] == {"emissiveStrength": 32.0}
 
 
 def test_accessors_without_a_view_are_zeros() -> None:
