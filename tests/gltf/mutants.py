@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests.gltf.build import HONEST, Maker, glb, instanced_boxes
@@ -25,9 +26,29 @@ def mutants(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
         yield f"{name} {seed}.{number}", mutant(maker, chance)
 
 
+def mutants_of(files: Iterable[tuple[str, Callable[[], bytes]]], seed: int, count: int) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, bytes) of `count` mutants of GLB files."""
+    sources = list(files)
+    for number in range(count):
+        chance = random.Random(f"{seed}.{number}")  # noqa: S311 - mutants, not secrets
+        name, read = chance.choice(sources)
+        body, binary = _parts(read())
+        yield f"{name} {seed}.{number}", _changed(body, binary, chance)
+
+
+def _parts(data: bytes) -> tuple[dict[str, Any], bytearray]:
+    """Return the JSON and the binary chunk of a GLB."""
+    length = struct.unpack_from("<I", data, 12)[0]
+    body: dict[str, Any] = json.loads(data[20 : 20 + length])
+    return body, bytearray(data[28 + length :])
+
+
 def mutant(maker: Maker, chance: random.Random) -> bytes:
     """Return one mutant."""
-    body, binary = maker.finished(), bytearray(maker.binary)
+    return _changed(maker.finished(), bytearray(maker.binary), chance)
+
+
+def _changed(body: dict[str, Any], binary: bytearray, chance: random.Random) -> bytes:
     if chance.random() < 0.25 and binary:
         for _ in range(chance.choice((1, 1, 4))):
             binary[chance.randrange(len(binary))] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
