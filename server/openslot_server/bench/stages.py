@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from openslot_server.bench.crowd import Client, now_ms
+from openslot_server.impressions.intake import FEW
 from openslot_server.service import answer
-from openslot_spec.exposures import ExposureColumns, batch_digest
+from openslot_spec.exposures import ExposureColumns, batch_digest, read_events
 from openslot_spec.messages import ExposuresPut
 
 __all__ = ["stages"]
@@ -45,7 +46,8 @@ def _pass(client: Client, frame: bytes) -> tuple[int, ...]:
     body = received.body
     assert isinstance(body, ExposuresPut)  # noqa: S101  it was made as one
     read = clock()
-    ExposureColumns.unpack(body.columns, tickets=1)
+    read_batch = read_events if len(body.columns["kind"]) <= FEW else ExposureColumns.unpack
+    read_batch(body.columns, tickets=1)
     checked = clock()
     batch_digest(body.tickets, body.columns)
     hashed = clock()

@@ -138,8 +138,11 @@ class _Gathered:
 
     def all(self) -> Looks:
         """Return all of them."""
-        self.keep(np.concatenate([NO_LOOKS, *self._parts, *self._array_of_ones()]))
-        return self._parts[0]
+        parts = [*self._parts, *self._array_of_ones()]
+        if len(parts) != 1:
+            parts = [np.concatenate([part.T for part in (NO_LOOKS, *parts)], axis=1).T]  # column by column
+        self.keep(parts[0])
+        return parts[0]
 
     def keep(self, looks: Looks) -> None:
         """Hold these alone from now on."""
