@@ -6,8 +6,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from openslot_server.storage.store import Row, SessionRow
-from openslot_server.storage.turns import Turns
+from openslot_server.storage.store import BatchRow, Row, SessionRow
+from openslot_server.storage.turns import MUCH_BYTES, Turns
 from openslot_spec.errors import Code, OpenSlotError
 from tests.server.market import MemoryStore
 
@@ -40,6 +40,19 @@ async def test_what_is_committed_in_one_turn_goes_to_the_store_together() -> Non
     assert not first.done()
     written.set_result(None)
     assert (first.done(), third.done()) == (True, False)
+
+
+async def test_where_there_is_much_to_write_the_disk_begins_at_once() -> None:
+    store = SlowStore()
+    turns = Turns(store)
+    large = BatchRow(b"id", "plaza", 1, b"", b"", bytes(MUCH_BYTES // 2), b"")
+    first, second, third = (turns.commit([row]) for row in (large, large, A))
+    assert [rows for rows, _ in store.commits] == [[large, large]]
+    assert first is second is not third
+    await asyncio.sleep(0)
+    assert [rows for rows, _ in store.commits[1:]] == [[A]]
+    await asyncio.sleep(0)
+    assert len(store.commits) == 2
 
 
 async def test_all_of_a_turn_hear_that_it_failed() -> None:
