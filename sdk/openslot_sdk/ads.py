@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from openslot_spec.actions import Action
 from openslot_spec.creatives import Video
 from openslot_spec.messages import Placement
 from openslot_spec.slots import MediaType
@@ -28,6 +29,8 @@ class Ad:
     video: Video | None = None
     poster: Path | None = None
     """Of a video, and of nothing else: what it is, and its still picture as a checked file."""
+    actions: tuple[Action, ...] = ()
+    """What a viewer may do with it, see `World.act`."""
 
     @classmethod
     def of(cls, placement: Placement, path: Path, viewer: str | None, poster: Path | None = None) -> Ad:
@@ -44,6 +47,7 @@ class Ad:
             viewer,
             creative.video,
             poster,
+            creative.actions or (),
         )
 
 

@@ -17,12 +17,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openslot_sdk import world
+from openslot_sdk.acting import FeedbackKind
 from openslot_sdk.ads import Ad
 from openslot_sdk.meter import Look, Moving, Screen, Seen
 from openslot_sdk.scenes import Triangles
 from openslot_sdk.settings import Settings
 from openslot_sdk.stats import Stats
 from openslot_sdk.views import Playing
+from openslot_spec.actions import Action
+from openslot_spec.messages import ReportReason
 from openslot_spec.slots import Slot
 from openslot_view.cameras import Camera
 
@@ -99,6 +102,14 @@ class World:
     def add(self, slots: Sequence[Slot], occluders: Triangles | None = None) -> tuple[Slot, ...]:
         """Take slots, and what stands round them, from an engine; as `load`."""
         return self._wait(self._world.add(slots, occluders))
+
+    def act(self, slot: str, viewer: str, action: str) -> Action | None:
+        """Return an action once the viewer agreed to it, see `World.act`; None if they did not."""
+        return self._wait(self._world.act(slot, viewer, action))
+
+    def say(self, slot: str, viewer: str, kind: FeedbackKind, reason: ReportReason | None = None) -> None:
+        """Pass on what a viewer thinks of an ad, of their own will; the server does not learn who it was."""
+        self._there(lambda: self._world.say(slot, viewer, kind, reason))
 
     def put(self, name: str, thing: Triangles, place: ArrayLike) -> None:
         """Let a thing stand there from the next tick on, instead of the one of this name."""

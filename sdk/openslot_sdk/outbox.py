@@ -23,10 +23,13 @@ from openslot_sdk.witness import Witness
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import COLUMNS, EVIDENCE
 from openslot_spec.limits import Limits
-from openslot_spec.messages import ExposuresAck, ExposuresPut, Message
+from openslot_spec.messages import BatchAck, ExposuresAck, ExposuresPut, FeedbackPut, InteractionsPut, Message
 
-__all__ = ["Counts", "Outbox"]
+__all__ = ["Batch", "Counts", "Outbox"]
 
+Batch = ExposuresPut | InteractionsPut | FeedbackPut
+KINDS: dict[str, type[InteractionsPut | FeedbackPut]] = {kind.TYPE: kind for kind in (InteractionsPut, FeedbackPut)}
+"""What is spooled under its type; what has none is of exposures."""
 MAX_HANDED_IN = 1_000
 """Batches that wait for the disk, at the most (about as much as a spool holds); then they are dropped and counted."""
 TRY_AGAIN_S = 1.0
@@ -76,8 +79,8 @@ class Outbox:
         """Evidence of batches that wait for the disk."""
         self._reveal: dict[bytes, tuple[int, ...]] = {}
         """Of acknowledged batches: what the server wants to see."""
-        self._work: asyncio.Queue[ExposuresPut | bytes] = asyncio.Queue()
-        self._durable: dict[bytes, ExposuresPut] = {}
+        self._work: asyncio.Queue[Batch | bytes] = asyncio.Queue()
+        self._durable: dict[bytes, Batch] = {}
         self._unsent: deque[bytes] = deque()
         self._more = asyncio.Event()
         self._empty = asyncio.Event()
@@ -87,7 +90,7 @@ class Outbox:
         for batch, payload in spool.waiting():
             self._recover(batch, payload)
 
-    def put(self, batch: ExposuresPut, secrets: dict[int, Secret] | None = None) -> None:
+    def put(self, batch: Batch, secrets: dict[int, Secret] | None = None) -> None:
         """Take a batch, and the evidence that it commits to, without waiting."""
         if self._work.qsize() < MAX_HANDED_IN:
             if secrets:
@@ -130,7 +133,7 @@ class Outbox:
         self._unsent = deque(self._durable)
         free = asyncio.Semaphore(limits.batches_in_flight)
 
-        async def send(batch: ExposuresPut) -> None:
+        async def send(batch: Batch) -> None:
             try:
                 await self._send(batch, request)
             finally:
@@ -148,7 +151,7 @@ class Outbox:
             self._say(error)
             self._work.put_nowait(batch)
 
-    async def _with_evidence(self, batch: ExposuresPut) -> ExposuresPut:
+    async def _with_evidence(self, batch: Batch) -> Batch:
         """Return the batch once its evidence is durable; without commitments if it cannot be."""
         secrets = self._secrets.pop(batch.batch, None)
         if secrets is None:
@@ -157,6 +160,7 @@ class Outbox:
             await self._witness.keep(batch.batch, secrets)
         except OpenSlotError as error:
             self._say(error)
+            assert isinstance(batch, ExposuresPut)  # noqa: S101  no other commits to evidence
             columns = {name: column for name, column in batch.columns.items() if name != EVIDENCE}
             return batch.model_copy(update={"columns": columns})
         return batch
@@ -169,7 +173,7 @@ class Outbox:
             self._say(error)
         await self._outside.aside(partial(self._spool.acknowledge, batch))
 
-    async def _append(self, batch: ExposuresPut) -> None:
+    async def _append(self, batch: Batch) -> None:
         while True:
             try:
                 await self._outside.aside(partial(self._spool.append, batch.batch, _pack(batch)))
@@ -197,37 +201,37 @@ class Outbox:
                 await self._forget(batch)
             self._work.task_done()
 
-    def _keep(self, batch: ExposuresPut) -> None:
+    def _keep(self, batch: Batch) -> None:
         self.counts.spooled += _events(batch)
         self._durable[batch.batch] = batch
         self._empty.clear()
         self._send_later(batch)
 
-    def _send_later(self, batch: ExposuresPut) -> None:
+    def _send_later(self, batch: Batch) -> None:
         self._unsent.append(batch.batch)
         self._more.set()
 
-    async def _next(self) -> ExposuresPut:
+    async def _next(self) -> Batch:
         while not self._unsent:
             self._more.clear()
             await self._more.wait()
         return self._durable[self._unsent.popleft()]
 
-    async def _send(self, batch: ExposuresPut, request: Callable[[Message], Awaitable[Message]]) -> None:
+    async def _send(self, batch: Batch, request: Callable[[Message], Awaitable[Message]]) -> None:
         try:
             answer = await request(batch)
         except OpenSlotError as error:
             await self._refused(batch, error)
         else:
-            if isinstance(answer, ExposuresAck) and answer.batch == batch.batch:
+            if isinstance(answer, BatchAck) and answer.batch == batch.batch:
                 self.counts.accepted += answer.accepted
-                if answer.reveal:
+                if isinstance(answer, ExposuresAck) and answer.reveal:
                     self._reveal[batch.batch] = answer.reveal
                 self._settle(batch, {refused.code: refused.events for refused in answer.refused})
             else:  # then the next connection sends it again
                 self._say(OpenSlotError(Code.UNEXPECTED, "an acknowledgement of another batch"))
 
-    async def _refused(self, batch: ExposuresPut, error: OpenSlotError) -> None:
+    async def _refused(self, batch: Batch, error: OpenSlotError) -> None:
         if error.code in FOR_GOOD:
             self._say(error)
             self._settle(batch, {error.code: _events(batch)})
@@ -235,7 +239,7 @@ class Outbox:
             await asyncio.sleep(max(TRY_AGAIN_S, error.retry_after_ms / 1000))
             self._send_later(batch)
 
-    def _settle(self, batch: ExposuresPut, refused: Mapping[str, int]) -> None:
+    def _settle(self, batch: Batch, refused: Mapping[str, int]) -> None:
         self.counts.acknowledged += _events(batch)
         self.counts.refused.update(refused)
         del self._durable[batch.batch]
@@ -243,22 +247,28 @@ class Outbox:
         if not self._durable:
             self._empty.set()
 
-    def _drop(self, batch: ExposuresPut, why: OpenSlotError) -> None:
+    def _drop(self, batch: Batch, why: OpenSlotError) -> None:
         self.counts.dropped[why.code] += _events(batch)
         self._say(why)
 
 
-def _pack(batch: ExposuresPut) -> bytes:
-    return bytes(msgpack.packb({"tickets": list(batch.tickets), "columns": batch.columns}))
+def _pack(batch: Batch) -> bytes:
+    plain = batch.model_dump(exclude={"batch"}, exclude_none=True)
+    return bytes(msgpack.packb(plain if isinstance(batch, ExposuresPut) else {"type": batch.TYPE, **plain}))
 
 
-def _unpack(batch: bytes, payload: bytes) -> ExposuresPut:
+def _unpack(batch: bytes, payload: bytes) -> Batch:
     try:
         body = msgpack.unpackb(payload)
     except (ValueError, msgpack.UnpackException):
         body = {}
-    return ExposuresPut.parse({"batch": batch, **body} if isinstance(body, dict) else {}, Code.SPOOL_DAMAGED)
+    if not isinstance(body, dict):
+        body = {}
+    kind = KINDS.get(str(body.pop("type", "")), ExposuresPut)
+    return kind.parse({"batch": batch, **body}, Code.SPOOL_DAMAGED)
 
 
-def _events(batch: ExposuresPut) -> int:
-    return len(batch.columns["kind"]) // int(COLUMNS["kind"][-1])
+def _events(batch: Batch) -> int:
+    if isinstance(batch, ExposuresPut):
+        return len(batch.columns["kind"]) // int(COLUMNS["kind"][-1])
+    return len(batch.events)

@@ -128,6 +128,10 @@ class Placing:
                 self._revoked[message.creative] = None
             self._take_down(message.creative)
 
+    def is_revoked(self, sha256: str) -> bool:
+        """Return whether a creative was revoked for good."""
+        return sha256 in self._revoked
+
     def expire(self) -> None:
         """Take down what is over."""
         for placement in self._meter.expire(self._now_ms()):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from openslot_sdk.ads import Ad
 from openslot_sdk.cache import CACHE_LIMIT_BYTES, default_folder
 from openslot_sdk.outside import Outside
 from openslot_sdk.proofs import EVIDENCE_LIMIT_BYTES
 from openslot_sdk.spool import SPOOL_LIMIT_BYTES
+from openslot_spec.actions import Action
 from openslot_spec.errors import OpenSlotError
 
-__all__ = ["Settings"]
+__all__ = ["Confirm", "Settings"]
+
+Confirm = Callable[[str, Ad, Action], Awaitable[bool]]
 
 
 def _warn(problem: OpenSlotError) -> None:
@@ -38,6 +42,8 @@ class Settings:
             What was not reached comes first in the next tick; `Seen.late` says how much that is.
         heat_cells: keep heat maps of so many cells a side, for `World.heat`; 0 keeps none. A sample then costs about as
             much again.
+        confirm: asks a viewer, by name, whether they agree to an action of this ad, and shows where it leads; see
+            `World.act`.
         outside: the socket, HTTP, the disk, the wall clock and randomness; a test puts its own here.
     """
 
@@ -51,4 +57,5 @@ class Settings:
     speed_max_mps: float | None = None
     tick_budget_ms: float | None = None
     heat_cells: int = 0
+    confirm: Confirm | None = None
     outside: Outside = field(default_factory=Outside)

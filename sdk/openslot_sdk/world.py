@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from openslot_sdk.acting import FeedbackKind, feedback, interaction, offered
 from openslot_sdk.ads import Ad, Change
 from openslot_sdk.batches import batches, drafts_of, events_per_batch
 from openslot_sdk.cache import Cache
@@ -36,10 +37,11 @@ from openslot_sdk.turns import Budget
 from openslot_sdk.views import Playing
 from openslot_sdk.warm import warm_up
 from openslot_sdk.witness import Witness, commit
+from openslot_spec.actions import Action
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import WhyNot
 from openslot_spec.limits import Limits
-from openslot_spec.messages import Welcome
+from openslot_spec.messages import Placement, ReportReason, Welcome
 from openslot_spec.slots import Slot
 from openslot_view.cameras import Camera
 
@@ -254,6 +256,37 @@ class World:
         """
         return self._meter.heat(slot)
 
+    async def act(self, slot: str, viewer: str, action: str) -> Action | None:
+        """Return an action of what hangs in the slot once the viewer agreed to it; None if they did not.
+
+        `Settings.confirm` asks them. The event is on its way then, and the world does what the action says: opens the
+        page or the portal, shows the product's card, keeps the wish.
+
+        Raises:
+            OpenSlotError: `CREATIVE_UNKNOWN` if nothing hangs there for this viewer, `ACTION_UNKNOWN`, or
+                `CONFIG_INVALID` without `Settings.confirm`.
+        """
+        placement, number, ad = self._shown_to(slot, viewer)
+        chosen, at_ms = offered(placement, action), int(self._clock.now_ms())
+        if self._settings.confirm is None:
+            raise OpenSlotError(Code.CONFIG_INVALID, "nobody asks the viewer", where="confirm")
+        agreed = await self._settings.confirm(viewer, ad, chosen)
+        if not agreed or self._placing.is_revoked(placement.creative.sha256):
+            return None
+        assert self._outbox is not None  # noqa: S101  entered first
+        self._outbox.put(interaction(placement, number, chosen, at_ms, self._settings.outside.entropy))
+        return chosen
+
+    def say(self, slot: str, viewer: str, kind: FeedbackKind, reason: ReportReason | None = None) -> None:
+        """Pass on what a viewer thinks of an ad, of their own will; the server does not learn who it was.
+
+        Raises `CREATIVE_UNKNOWN` if nothing hangs there for this viewer.
+        """
+        placement, *_ = self._shown_to(slot, viewer)
+        assert self._outbox is not None, "entered first"  # noqa: S101
+        said = feedback(placement, kind, reason, int(self._clock.now_ms()), self._settings.outside.entropy)
+        self._outbox.put(said)
+
     async def embed(self, *slots: str) -> bytes:
         """Return the loaded scene as GLB with the ads of `slots` in it, or with all that hang for everybody.
 
@@ -386,6 +419,15 @@ class World:
             if scene.document is not None and {slot.id for slot in scene.slots}.issuperset(slots):
                 return scene
         raise OpenSlotError(Code.SLOT_UNKNOWN, f"no loaded scene has {', '.join(slots) or 'slots'}")
+
+    def _shown_to(self, slot: str, viewer: str) -> tuple[Placement, int, Ad]:
+        """Return what hangs in a slot for a viewer who is there, their number, and the ad."""
+        member = self._meter.audience.present.get(viewer)
+        for number, name in ((None, None), (member.number, viewer)) if member else ():
+            placement, ad = self._meter.hanging.get((slot, number)), self._ads.get((slot, name))
+            if member and placement and ad:
+                return placement, member.number, ad
+        raise OpenSlotError(Code.CREATIVE_UNKNOWN, f"nothing hangs there for {viewer} now", where=slot)
 
     def _in_use(self) -> set[str]:
         ads = self._ads.values()

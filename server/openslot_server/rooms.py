@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from openslot_server.audit.draw import Drawer
 from openslot_server.audit.geometries import Geometries
@@ -23,6 +24,7 @@ from openslot_server.impressions.intake import Intake
 from openslot_server.impressions.judge import Judge
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Released
 from openslot_server.impressions.postings import merge, released
+from openslot_server.impressions.signals import Signals
 from openslot_server.impressions.traffic import traffic_rules
 from openslot_server.impressions.verify import verify
 from openslot_server.keys import TOKEN_ENTROPY_BYTES, Keyring, make_token, new_key
@@ -50,14 +52,17 @@ from openslot_server.storage.store import (
     ServerKeyRow,
     SessionRow,
     ShareRow,
+    SignalRow,
     SlotRow,
     TicketKeyRow,
 )
 from openslot_server.ticket_keys import TicketKeys, new_ticket_key
+from openslot_spec.actions import KINDS_ALLOWED
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.limits import Limits
 from openslot_spec.servers import Sealed
 from openslot_spec.signing import origin_of
+from openslot_spec.tickets import Ticket
 
 __all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
 
@@ -77,6 +82,7 @@ class Rooms:
     budgets: Budgets
     ledger: Ledger
     intake: Intake
+    signals: Signals
     decider: Decider
     answers: Answers
     audits: Audits
@@ -132,6 +138,9 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
         budgets=books.budgets,
         ledger=books.ledger,
         intake=Intake(books.budgets, books.ledger, judge, keys, settings.platform_fee_ppm),
+        signals=Signals(
+            judge, books.ledger, keys, orders.creatives.get, partial(_actions_allowed, catalogue), settings.skew_ms
+        ),
         decider=Decider(
             catalogue,
             engine,
@@ -160,6 +169,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
     rooms.audits.load(reader.load(AuditRow), now_ms)
     oldest_ms = now_ms - settings.late_ms - settings.settle_grace_ms - MAX_PLACEMENT_MS
     rooms.intake.load(row for row in reader.load(BatchRow) if row.at_ms >= oldest_ms)
+    rooms.signals.load(row for row in reader.load(SignalRow) if row.at_ms >= oldest_ms)
     return rooms
 
 
@@ -179,11 +189,21 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     if lots:
         postings = merge(posting for lot in lots for posting in _released(rooms.budgets, lot))
         rows += rooms.ledger.append(Entry(Kind.RELEASE, now_ms, "", postings, lots))
-    over = rooms.budgets.forget_due(now_ms - late_ms)
+    over = tuple(rooms.budgets.forget_due(now_ms - late_ms))
     oldest_ms = now_ms - late_ms - MAX_PLACEMENT_MS  # a batch may hold a ticket that was issued just then
     rooms.intake.forget(over, oldest_ms)
+    rooms.signals.forget(over, oldest_ms)
     rooms.catalogue.forget(oldest_ms)
     return [*rows, *rooms.answers.forget(now_ms), *rooms.audits.sweep(now_ms)]
+
+
+def _actions_allowed(catalogue: Catalogue, ticket: Ticket) -> Collection[str]:
+    """Return which kinds of actions the slot of a ticket allows; none once the slot is gone."""
+    listed = catalogue.find(ticket.world, ticket.slot)
+    if listed is None:
+        return ()
+    allowed = listed.slot.accepts.actions
+    return KINDS_ALLOWED if allowed is None else allowed
 
 
 def _counted(reader: Reader, orders: OrderBook, now_ms: int) -> Counts:

@@ -17,7 +17,9 @@ from openslot_spec.messages import (
     AuditReveal,
     Error,
     ExposuresPut,
+    FeedbackPut,
     GeometryPut,
+    InteractionsPut,
     Message,
     PlacementsGet,
     SlotsPut,
@@ -34,6 +36,8 @@ HANDLERS: dict[type[Message], Handler] = {
     SlotsRemove: lambda rooms, seat, remove, now_ms: rooms.catalogue.remove(seat.world, remove.ids, now_ms),
     PlacementsGet: lambda rooms, seat, get, now_ms: rooms.answers.decide(get, seat, now_ms, rooms.decider.decide),
     ExposuresPut: lambda rooms, seat, put, now_ms: rooms.audits.ask(*rooms.intake.put(put, seat, now_ms), seat, now_ms),
+    InteractionsPut: lambda rooms, seat, put, now_ms: rooms.signals.put(put, seat, now_ms),
+    FeedbackPut: lambda rooms, seat, put, now_ms: rooms.signals.put(put, seat, now_ms),
     AuditReveal: lambda rooms, seat, reveal, now_ms: rooms.audits.reveal(reveal, seat, now_ms),
     GeometryPut: lambda rooms, seat, put, now_ms: rooms.audits.geometries.put(seat.world, put, now_ms),
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from openslot_spec.codec import JSON, MSGPACK, SUBPROTOCOLS
+from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.evidence import Evidence, commitment, commitments
 from openslot_spec.exposures import EVIDENCE, ExposureColumns, batch_digest
@@ -44,6 +45,10 @@ def _slot(given: Any) -> Any:
 
 def _slot_terms(given: Any) -> Any:
     return SlotTerms.parse(given, Code.SLOT_INVALID).plain()
+
+
+def _creative(given: Any) -> Any:
+    return CreativeRef.parse(given).plain()
 
 
 def _codec(given: Any) -> Any:
@@ -109,6 +114,7 @@ def _id(given: Any) -> Any:
 
 
 AREAS: dict[str, Callable[[Any], Any]] = {
+    "creative": _creative,
     "slot": _slot,
     "slot_terms": _slot_terms,
     "codec": _codec,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from openslot_spec.actions import Actions
 from openslot_spec.records import Id, Line, Record, Sha256
 from openslot_spec.slots import MediaType
 
@@ -55,3 +56,5 @@ class CreativeRef(Record):
     landing_url: HttpUrl | None = None
     video: Video | None = None
     """Of a video, and of nothing else."""
+    actions: Actions | None = None
+    """What a viewer may do with it there: those that the slot allows."""

@@ -85,6 +85,7 @@ class Code(StrEnum):
     AUDIT_MISMATCH = "audit.mismatch"
     AUDIT_REPLAYED = "audit.replayed"
     AUDIT_UNREVEALED = "audit.unrevealed"
+    ACTION_UNKNOWN = "action.unknown"
     BATCH_CONFLICT = "batch.conflict"
     BATCH_INVALID = "batch.invalid"
     SPOOL_FULL = "spool.full"
@@ -177,6 +178,7 @@ SENTENCES: dict[Code, str] = {
     Code.AUDIT_MISMATCH: "The evidence is not what was committed to, or not of this event; it is not paid.",
     Code.AUDIT_REPLAYED: "The same way of looking stands under events of others; it is not paid.",
     Code.AUDIT_UNREVEALED: "The evidence, or the geometry that it names, was not shown in time; it is not paid.",
+    Code.ACTION_UNKNOWN: "The creative has no such action, or the slot's world does not allow it.",
     Code.BATCH_CONFLICT: "The batch id was used before with other content; the first one stands.",
     Code.BATCH_INVALID: "The columns do not agree in length, type or range.",
     Code.SPOOL_FULL: "The spool reached its size limit; what it holds stays, newer events are dropped and counted.",

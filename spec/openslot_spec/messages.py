@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from openslot_spec.actions import ActionId
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import Code
 from openslot_spec.evidence import DIGEST_BYTES, MAX_EVIDENCE_BYTES, SALT_BYTES
@@ -25,18 +26,26 @@ from openslot_spec.tickets import MAX_TICKET_BYTES
 __all__ = [
     "MAX_PART_BYTES",
     "MESSAGES",
+    "REPORT_REASONS",
     "VERSION",
     "AuditAck",
     "AuditReveal",
+    "BatchAck",
     "Bye",
     "Context",
     "Envelope",
     "Error",
     "ExposuresAck",
     "ExposuresPut",
+    "Feedback",
+    "FeedbackAck",
+    "FeedbackPut",
     "GeometryAck",
     "GeometryPut",
     "Hello",
+    "Interaction",
+    "InteractionsAck",
+    "InteractionsPut",
     "Message",
     "NoAd",
     "NoPlacement",
@@ -46,6 +55,7 @@ __all__ = [
     "PlacementsRevoked",
     "RefusedEvents",
     "RefusedSlot",
+    "ReportReason",
     "SlotRevision",
     "SlotsAck",
     "SlotsPut",
@@ -62,6 +72,16 @@ EventIndex = Annotated[int, Field(ge=0, lt=MAX_EVENTS)]
 """An event's place in its batch."""
 MAX_PART_BYTES = 512 * 1024
 """Of geometry, in one message."""
+MAX_SIGNALS = 256
+"""Interactions, or words of feedback, in one batch; and its tickets."""
+ReportReason = Literal["offensive", "misleading", "annoying", "broken", "other"]
+REPORT_REASONS: tuple[ReportReason, ...] = get_args(ReportReason)
+SignalTicket = Annotated[int, Field(ge=0, lt=MAX_SIGNALS)]
+"""A ticket's place in its batch."""
+SignalTickets = Annotated[
+    tuple[Annotated[bytes, Field(max_length=MAX_TICKET_BYTES)], ...],
+    Field(strict=False, min_length=1, max_length=MAX_SIGNALS),
+]
 Viewer = Annotated[int, Field(ge=0, le=2**32 - 1)]
 """A viewer's number within one session; it names nobody outside of it."""
 
@@ -253,18 +273,74 @@ class RefusedEvents(Record):
     events: Annotated[int, Field(ge=1)]
 
 
-class ExposuresAck(Message):
-    """Server → world: the batch is durable; drop it from the spool."""
+class BatchAck(Message):
+    """What became of a batch: it is durable; drop it from the spool."""
 
-    TYPE = "exposures.ack"
-    REPLY_TO = frozenset({"exposures.put"})
     batch: Id128
     accepted: Annotated[int, Field(ge=0)]
     refused: Annotated[tuple[RefusedEvents, ...], Field(strict=False)] = ()
     repeated: bool = False
     """The batch was here before; its first verdict is given again."""
+
+
+class ExposuresAck(BatchAck):
+    """Server → world: the batch is durable; drop it from the spool."""
+
+    TYPE = "exposures.ack"
+    REPLY_TO = frozenset({"exposures.put"})
     reveal: Annotated[tuple[EventIndex, ...], Field(strict=False, max_length=MAX_EVENTS)] = ()
     """Events whose evidence the server wants to see; the world deletes all other evidence of this batch."""
+
+
+class Interaction(Record):
+    """A viewer used an action of an ad."""
+
+    ticket: SignalTicket
+    viewer: Viewer
+    at_ms: TimeMs
+    action: ActionId
+
+
+class Feedback(Record):
+    """Somebody said what they think of an ad, of their own will; nothing says who."""
+
+    ticket: SignalTicket
+    at_ms: TimeMs
+    kind: Literal["like", "not_for_me", "report"]
+    reason: ReportReason | None = None
+    """Of a report."""
+
+
+class InteractionsPut(Message):
+    """World → server: what viewers did with ads. Id and content never change once they are in the spool."""
+
+    TYPE = "interactions.put"
+    batch: Id128
+    tickets: SignalTickets
+    events: Annotated[tuple[Interaction, ...], Field(strict=False, min_length=1, max_length=MAX_SIGNALS)]
+
+
+class InteractionsAck(BatchAck):
+    """Server → world: the batch is durable; drop it from the spool."""
+
+    TYPE = "interactions.ack"
+    REPLY_TO = frozenset({"interactions.put"})
+
+
+class FeedbackPut(Message):
+    """World → server: what viewers think of ads. Id and content never change once they are in the spool."""
+
+    TYPE = "feedback.put"
+    batch: Id128
+    tickets: SignalTickets
+    events: Annotated[tuple[Feedback, ...], Field(strict=False, min_length=1, max_length=MAX_SIGNALS)]
+
+
+class FeedbackAck(BatchAck):
+    """Server → world: the batch is durable; drop it from the spool."""
+
+    TYPE = "feedback.ack"
+    REPLY_TO = frozenset({"feedback.put"})
 
 
 class AuditReveal(Message):
@@ -335,6 +411,8 @@ WORLD: tuple[type[Message], ...] = (
     SlotsRemove,
     PlacementsGet,
     ExposuresPut,
+    InteractionsPut,
+    FeedbackPut,
     AuditReveal,
     GeometryPut,
 )
@@ -344,6 +422,8 @@ SERVER: tuple[type[Message], ...] = (
     Placements,
     PlacementsRevoked,
     ExposuresAck,
+    InteractionsAck,
+    FeedbackAck,
     AuditAck,
     GeometryAck,
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from openslot_spec.actions import ActionKind
 from openslot_spec.profiles import AlsoProfiles, ProfileName
 from openslot_spec.records import Id, Money, Quaternion, Record, Vec3
 
@@ -45,6 +46,8 @@ class Accepts(Record):
     media: Annotated[tuple[MediaType, ...], Field(strict=False, min_length=1, max_length=6)] = ("model/gltf-binary",)
     tier: Literal["S", "M", "L"] = "M"
     animation: bool = True
+    actions: Annotated[tuple[ActionKind, ...], Field(strict=False, max_length=4)] | None = None
+    """What its world lets viewers do with an ad; left out: `open_url` alone."""
 
 
 class Pose(Record):

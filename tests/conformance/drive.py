@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 AREAS = (
     *("codec", "columns", "session", "slot", "slot_terms", "ticket", "visibility", "exposure"),
-    *("evidence", "geometry", "proof", "traffic", "server", "feed"),
+    *("creative", "evidence", "geometry", "proof", "traffic", "server", "feed"),
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from openslot_sdk.outbox import Outbox
+from openslot_sdk.outbox import Batch, Outbox
 from openslot_sdk.spool import Spool
 from openslot_server.core import Core
 from openslot_server.demand.budgets import Budgets
@@ -49,7 +49,7 @@ class TrustingSpool(Spool):
 class CarelessOutbox(Outbox):
     """Takes a batch out of the spool when it is sent, not when it is acknowledged."""
 
-    async def _send(self, batch: ExposuresPut, request: Callable[[Message], Awaitable[Message]]) -> None:
+    async def _send(self, batch: Batch, request: Callable[[Message], Awaitable[Message]]) -> None:
         self._work.put_nowait(batch.batch)
         await super()._send(batch, request)
 

@@ -49,6 +49,7 @@ REFUSED = {
     11: "traffic.crowd",
     12: "traffic.absurd",
     13: "slot.stale",
+    14: "action.unknown",
 }
 MARKED = {
     64: "traffic.periodic",
@@ -175,6 +176,7 @@ def report(database: sqlite3.Connection, by: str, fee_ppm: int, currency: str = 
     advertisers = dict(database.execute("SELECT id, advertiser FROM line_items"))
     sums: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     found = [*decided(database), *happened(database, fee_ppm, by), *traffic(database, by), *unfinished(database)]
+    found += signalled(database)
     for (*place, profile), figure, count in found:
         names = (*place, advertisers.get(place[2], ""), profile)
         key = tuple(name if place in KEYS[by] else "" for place, name in enumerate(names))
@@ -282,6 +284,21 @@ def accepted(event: Event) -> Iterator[tuple[str, int]]:
         yield "free", 1
 
 
+def signalled(database: sqlite3.Connection) -> Iterator[tuple[Where, str, int]]:
+    """Yield what viewers did with ads and said of them, and what was refused of that."""
+    secrets = dict(database.execute("SELECT key_id, secret FROM ticket_keys"))
+    for kind, world, tickets, told, verdicts, names in database.execute(
+        "SELECT kind, world, tickets, events, verdicts, names FROM signals ORDER BY rowid"
+    ):
+        known = [ticket(token, secrets) for token in msgpack.unpackb(tickets)]
+        for event, verdict, name in zip(msgpack.unpackb(told), verdicts, msgpack.unpackb(names), strict=True):
+            terms = known[event["ticket"]]
+            where = (world, "", "", "")
+            if terms is not None and terms.world == world:
+                where = (world, terms.slot, terms.line_item, terms.profile)
+            yield where, f"refused.{REFUSED[verdict]}" if verdict else f"{kind.removesuffix('.put')}.{name}", 1
+
+
 def paid(event: Event, terms: Ticket, fee_ppm: int) -> Iterator[tuple[str, int]]:
     """Yield the money that one accepted event moved."""
     if event.kind == VIEWABLE and event.verdict == VALID and not event.profile:
@@ -317,8 +334,14 @@ def _row(key: tuple[str, ...], sums: Counter[str]) -> dict[str, Any]:
         **{name: sums[name] for name in names},
         **{name: round(Fraction(sums[column], ends)) for name, column in TIMES.items()},
         "decision_rate": round((sums["valid"] + sums["invalid"]) / max(sums["gross"], 1), 6),
+        "ctr": round(_total(sums, "interactions") / max(sums["viewable"], 1), 6),
         **{kind: _reasons(sums, kind) for kind in ("no_ad", "funnel", "video", "refused", "invalid_why")},
+        **{kind: _reasons(sums, kind) for kind in ("interactions", "feedback")},
     }
+
+
+def _total(sums: Counter[str], kind: str) -> int:
+    return sum(_reasons(sums, kind).values())
 
 
 def _reasons(sums: Counter[str], kind: str) -> dict[str, int]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from openslot_sdk.outside import Transport
+from openslot_spec.actions import Action
 from openslot_spec.codec import MSGPACK
 from openslot_spec.creatives import CreativeRef
 from openslot_spec.errors import Code, OpenSlotError
@@ -18,7 +19,13 @@ from openslot_spec.messages import (
     Error,
     ExposuresAck,
     ExposuresPut,
+    Feedback,
+    FeedbackAck,
+    FeedbackPut,
     Hello,
+    Interaction,
+    InteractionsAck,
+    InteractionsPut,
     Message,
     NoAd,
     NoPlacement,
@@ -101,6 +108,9 @@ class ScriptedServer:
     batches: dict[bytes, bytes] = field(default_factory=dict)
     events: list[tuple[EventKind, bytes, int, int, int]] = field(default_factory=list)
     """(kind, ticket, viewer, at_ms, why), each counted batch's once."""
+    signals: list[Interaction | Feedback] = field(default_factory=list)
+    """Each counted batch's once."""
+    actions: tuple[Action, ...] | None = None
     repeated: int = 0
     _sessions: list[tuple[Session, Transport]] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -141,11 +151,13 @@ class ScriptedServer:
         self._sessions.remove(here)
         await transport.close()
 
-    async def revoke(self, sha256: str) -> None:
-        """Revoke a creative, and offer another one from then on."""
-        self.offered = self.content = self.content + b"\0"
+    async def revoke(self, sha256: str, *, final: bool = True) -> None:
+        """Revoke a creative, and offer another one from then on; unless it is `final` the same again."""
+        if final:
+            self.offered = self.content = self.content + b"\0"
         for session, transport in self._sessions:
-            await transport.send(session.send(PlacementsRevoked(creative=sha256, reason="scripted"))[1])
+            revoked = PlacementsRevoked(creative=sha256, reason="scripted", final=final)
+            await transport.send(session.send(revoked)[1])
 
     async def drop_all(self) -> None:
         for _, transport in tuple(self._sessions):
@@ -169,8 +181,8 @@ class ScriptedServer:
                 return SlotsAck()
             case PlacementsGet():
                 return self._fill(body)
-            case ExposuresPut():
-                return self._take(body)
+            case ExposuresPut() | InteractionsPut() | FeedbackPut():
+                return self._take(body) if isinstance(body, ExposuresPut) else self._hear(body)
             case _:
                 return None
 
@@ -208,6 +220,7 @@ class ScriptedServer:
                 url=self.url,
                 advertiser="acme",
                 label="Ad by Acme",
+                actions=self.actions,
             ),
             profile=self.slots[slot].profile,
             ticket=b"ticket %d for " % number + slot.encode(),
@@ -216,6 +229,15 @@ class ScriptedServer:
         )
         self.placements[placement.id] = placement
         return placement
+
+    def _hear(self, body: InteractionsPut | FeedbackPut) -> Message:
+        content = repr((body.tickets, body.events)).encode()
+        repeated = body.batch in self.batches
+        if self.batches.setdefault(body.batch, content) != content:
+            raise AssertionError("a batch came again with other content")
+        self.signals += [] if repeated else body.events
+        ack = InteractionsAck if isinstance(body, InteractionsPut) else FeedbackAck
+        return ack(batch=body.batch, accepted=len(body.events), repeated=repeated)
 
     def _take(self, body: ExposuresPut) -> Message:
         if self.refuse is not None:

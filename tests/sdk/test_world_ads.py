@@ -65,6 +65,19 @@ def test_a_revoked_creative_leaves_every_slot_and_another_ad_is_asked_for(stage:
     assert world.stats.slots["west"].no_ad == {"no_demand": 1}
 
 
+def test_a_creative_that_is_taken_down_for_now_may_come_again(stage: Stage) -> None:
+    async def story() -> None:
+        async with stage.world() as world:
+            await world.load(board_scene("east"))
+            await look(world, 2)
+            await stage.server.revoke(world.ads[0].sha256, final=False)
+            await asyncio.sleep(0)
+            await look(world, 3)
+            assert stage.shown == [("east", "Ad by Acme"), ("east", None), ("east", "Ad by Acme")]
+
+    simulate(story())
+
+
 def test_a_request_whose_answer_was_lost_is_sent_again_as_the_same(tmp_path: Path) -> None:
     async def story(drop: int) -> Stage:
         stage = Stage(tmp_path / str(drop), ScriptedServer(drop_at=frozenset({drop})))

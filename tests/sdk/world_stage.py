@@ -11,6 +11,7 @@ import numpy as np
 
 import openslot_sdk as openslot
 from openslot_sdk.outside import Outside
+from openslot_sdk.settings import Confirm
 from openslot_sdk.spool import Spool
 from openslot_spec.errors import OpenSlotError
 from openslot_spec.exposures import EventKind
@@ -36,6 +37,7 @@ class Stage:
     shown: list[tuple[str, str | None]] = field(default_factory=list)
     made: int = 0
     backend: str = "numpy"
+    confirm: Confirm | None = None
 
     def world(self, key: str = KEY, show: bool = True) -> openslot.World:
         loop = asyncio.get_running_loop()
@@ -50,7 +52,11 @@ class Stage:
             aside=at_once,
         )
         settings = openslot.Settings(
-            on_problem=self.said.append, backend=self.backend, cache=self.folder / "cache", outside=outside
+            on_problem=self.said.append,
+            backend=self.backend,
+            cache=self.folder / "cache",
+            confirm=self.confirm,
+            outside=outside,
         )
         drawing = self._draw if show else None
         return openslot.World(SERVER, key=key, name="plaza", spool="plaza.spool", show=drawing, settings=settings)

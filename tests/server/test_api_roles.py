@@ -20,6 +20,9 @@ ALONE: dict[str, dict[str, Any]] = {
     "add_peer": {"json": {"url": "https://two.example"}},
     "set_share": {"json": {"worlds": ["plaza"]}},
     "list_slots": {"params": {"world": "plaza"}},
+    "set_actions": {
+        "json": {"actions": [{"id": "shop", "kind": "open_url", "title": "Shop", "url": "https://a.example"}]}
+    },
     "decide_review": {"json": {"state": "refused", "reasons": ["review.quality"]}},
     "set_policy": {"json": {"words_blocked": ["casino"]}},
 }
@@ -43,7 +46,7 @@ async def example(served: Serving, name: str) -> tuple[dict[str, str], dict[str,
     match name:
         case "upload_creative":
             request = {"params": {"label": "Ad", "advertiser": "aurora"}, "content": data, "headers": dict(MODEL)}
-        case "show_creative" | "revoke_creative" | "show_standings" | "decide_review":
+        case "show_creative" | "revoke_creative" | "show_standings" | "decide_review" | "set_actions":
             path["sha256"] = (await served.upload("aurora", data)).json()["creative"]["sha256"]
         case "create_line_item":
             await served.upload("aurora", data)

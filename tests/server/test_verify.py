@@ -12,7 +12,16 @@ import pytest
 
 from openslot_server.impressions.ledger import GENESIS, chain
 from openslot_server.impressions.verify import Books, verify
-from openslot_server.storage.store import BatchRow, DecisionRow, HeadRow, LedgerRow, Row, VerdictRow, row_digest
+from openslot_server.storage.store import (
+    BatchRow,
+    DecisionRow,
+    HeadRow,
+    LedgerRow,
+    Row,
+    SignalRow,
+    VerdictRow,
+    row_digest,
+)
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.exposures import batch_digest
 from tests.server.market import Market, MemoryStore
@@ -82,7 +91,7 @@ def broken_at(rows: Rows, head: HeadRow | None, **tables: list[Any]) -> str:
 
 def test_an_honest_ledger_holds_and_decisions_and_batches_stand_under_it(rows: Rows, head: HeadRow) -> None:
     books = read(rows, head)
-    assert books.counts == {DecisionRow: 5, BatchRow: 4, VerdictRow: 0}
+    assert books.counts == {DecisionRow: 5, BatchRow: 4, VerdictRow: 0, SignalRow: 0}
     assert sum(books.ledger.balances.values()) == 0
     assert books.ledger.balances["payable plaza north li-1 USD"] == 8 * 1_800
     assert books.advertisers == {"li-1": "aurora"}
@@ -260,7 +269,7 @@ def test_records_of_an_older_server_stand_on_whole_rows(rows: Rows) -> None:
         if json.loads(row.record)["kind"] == "settle":
             whole = row_digest(next(batches)).hex()
             rows[index] = edited(row, lambda record, whole=whole: record.update(evidence=whole))  # type: ignore[misc]
-    assert read(*chained(rows)).counts == {DecisionRow: 5, BatchRow: 4, VerdictRow: 0}
+    assert read(*chained(rows)).counts == {DecisionRow: 5, BatchRow: 4, VerdictRow: 0, SignalRow: 0}
     altered = [replace(row, columns=row.columns[:-1] + b"!") for row in table("batches")]
     assert broken_at(*chained(rows), batches=altered) == record_of(rows, altered[0])
 

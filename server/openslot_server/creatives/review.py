@@ -48,6 +48,7 @@ class Why(StrEnum):
     LANDING_HOST = "review.landing_host"
     LIKE_REFUSED = "review.like_refused"
     NOT_YET = "review.not_yet"
+    CHANGED = "review.changed"
     MISLEADING = "review.misleading"
     OFFENSIVE = "review.offensive"
     QUALITY = "review.quality"
@@ -66,6 +67,7 @@ SENTENCES: dict[Why, str] = {
     Why.LANDING_HOST: "Its landing page names no public host, or hides it; a human looks at it.",
     Why.LIKE_REFUSED: "It looks like a creative that was refused; a human looks at it.",
     Why.NOT_YET: "Every creative is looked at before it is shown there; wait.",
+    Why.CHANGED: "Its actions were changed after it was approved; it is looked at again.",
     Why.MISLEADING: "A reviewer found it misleading.",
     Why.OFFENSIVE: "A reviewer found it offensive.",
     Why.QUALITY: "A reviewer found it not good enough to look at.",
@@ -162,6 +164,12 @@ class Reviews:
             if one.sha256 not in decided and any(_are_alike(one, other) for other in refused)
         ]
 
+    def reopen(self, sha256: str, now_ms: int) -> list[ReviewRow]:
+        """Let everybody who approved of a creative look again: something of it changed."""
+        approved = [made[sha256] for made in self._decided.values() if sha256 in made]
+        again = {"state": "pending", "reasons": (Why.CHANGED,), "by": "", "at_ms": now_ms}
+        return [self.decide(one.model_copy(update=again)) for one in approved if one.state == "approved"]
+
     def standing(self, creative: Creative, world: str) -> Review:
         """Return how a creative stands at a place."""
         policy = self.policy(world)
@@ -195,7 +203,8 @@ def _blocked(creative: Creative, policy: Policy) -> Iterator[Why]:
     if not widened(*creative.categories).isdisjoint(policy.categories_blocked):
         yield Why.CATEGORY_BLOCKED
     if policy.words_blocked:
-        said = _folded(f"{creative.label} {_host(creative)}")
+        titles = (action.title for action in creative.actions or ())
+        said = _folded(" ".join((creative.label, *titles, *map(_host, _pages(creative)))))
         if any(_folded(word) in said for word in policy.words_blocked):
             yield Why.WORD_BLOCKED
     if policy.categories_required and not creative.categories:
@@ -210,17 +219,23 @@ def _blocked(creative: Creative, policy: Policy) -> Iterator[Why]:
 
 def _doubts(creative: Creative) -> Iterator[Why]:
     """Yield what a human should look at, whatever the platform's policy."""
-    if creative.landing_url is None:
-        return
-    if not creative.landing_url.lower().startswith("https:"):
+    pages = [*_pages(creative)]
+    if not all(page.startswith("https:") for page in pages):
         yield Why.LANDING_SCHEME
-    if not _is_public(_host(creative)) or "@" in creative.landing_url.partition("://")[2].partition("/")[0]:
+    if not all(_is_public(_host(page)) and "@" not in page.partition("://")[2].partition("/")[0] for page in pages):
         yield Why.LANDING_HOST
 
 
-def _host(creative: Creative) -> str:
+def _pages(creative: Creative) -> Iterator[str]:
+    """Yield wherever it leads."""
+    products = [action.product for action in creative.actions or () if action.product]
+    pages = [creative.landing_url, *(action.url for action in creative.actions or ())]
+    yield from (page for page in (*pages, *(product.url for product in products)) if page is not None)
+
+
+def _host(page: str) -> str:
     try:
-        return urlsplit(creative.landing_url or "").hostname or ""
+        return urlsplit(page).hostname or ""
     except ValueError:  # brackets that are no address
         return ""
 

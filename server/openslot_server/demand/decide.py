@@ -17,6 +17,7 @@ from openslot_server.impressions.postings import merge, reserved
 from openslot_server.sessions import Seat
 from openslot_server.storage.store import DecisionRow, Row, row_digest
 from openslot_server.ticket_keys import TicketKeys
+from openslot_spec.actions import KINDS_ALLOWED
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.ids import make_id
 from openslot_spec.messages import NoAd, NoPlacement, Placement, Placements, PlacementsGet
@@ -137,7 +138,7 @@ class Decider:
         placement = Placement(
             id=ticket.placement,
             slot=slot.id,
-            creative=creative.ref(),
+            creative=creative.ref(KINDS_ALLOWED if slot.accepts.actions is None else slot.accepts.actions),
             profile=slot.profile,
             also_profiles=_also(slot, line_item),
             ticket=mint(ticket, self.keys.secrets, self.keys.newest),

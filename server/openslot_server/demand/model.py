@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 
 from openslot_server.demand.caps import Cap
 from openslot_server.demand.targeting import Targeting
+from openslot_spec.actions import KINDS_ALLOWED, ActionKind, Actions
 from openslot_spec.creatives import CreativeRef, HttpUrl, Video
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.profiles import AlsoProfiles, profile_names
@@ -90,15 +92,18 @@ class Creative(Record):
     """For whom it is fit, as its advertiser declares."""
     language: Language | None = None
     """What is written or said in it; left out: nothing, or it is not declared."""
+    actions: Actions | None = None
+    """What viewers may do with it."""
     likeness: Annotated[tuple[Likeness, ...], Field(strict=False, max_length=16)] = ()
     """What its pictures look like (see `creatives.likeness`)."""
     revoked: bool = False
     video: Video | None = None
 
-    def ref(self) -> CreativeRef:
-        """Return what a world is told of it."""
-        known = self.model_dump(include=set(CreativeRef.model_fields), exclude_none=True)
-        return CreativeRef(**known, url=f"/assets/{self.sha256}")
+    def ref(self, allowed: Collection[ActionKind] = KINDS_ALLOWED) -> CreativeRef:
+        """Return what a world is told of it, whose slot allows these kinds of actions."""
+        known = self.model_dump(include=set(CreativeRef.model_fields) - {"actions"}, exclude_none=True)
+        actions = tuple(action for action in self.actions or () if action.kind in allowed)
+        return CreativeRef(**known, url=f"/assets/{self.sha256}", actions=actions or None)
 
     def aspect(self) -> float | None:
         """Return width ÷ height, or None if they are not known or one is zero."""

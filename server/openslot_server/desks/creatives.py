@@ -7,6 +7,7 @@ from openslot_server.core import Core
 from openslot_server.demand.model import Creative
 from openslot_server.desks.own import own
 from openslot_server.keys import Principal
+from openslot_spec.actions import Actions
 from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.messages import PlacementsRevoked
 from openslot_spec.session import Broadcast
@@ -30,6 +31,9 @@ class CreativeDesk:
         principal.require_account("advertiser", creative.advertiser)
         self.admit(creative.advertiser, creative.sha256, creative.size_bytes)
         rooms, now_ms = self._core.rooms, self._core.clock()
+        known = rooms.orders.creatives.get(creative.sha256)
+        if known is not None:
+            creative = creative.model_copy(update={"actions": known.actions})
         rows = rooms.reviews.ask([creative], rooms.orders.creatives.values(), now_ms)  # before anybody can show it
         await self._core.commit([rooms.orders.keep_creative(creative, now_ms), *rows])
         return creative
@@ -50,6 +54,22 @@ class CreativeDesk:
         if held + size_bytes > settings.quota_bytes:
             detail = f"{held} bytes are kept and {size_bytes} would come, at most {settings.quota_bytes}"
             raise OpenSlotError(Code.CREATIVE_QUOTA, detail)
+
+    async def set_actions(self, principal: Principal, sha256: str, actions: Actions | None) -> Creative:
+        """Return the creative with what viewers may do with it; whoever approved of it looks again.
+
+        Raises:
+            OpenSlotError: `CREATIVE_UNKNOWN`, `ROLE_FORBIDDEN`, or `CREATIVE_REFUSED` if it is revoked.
+        """
+        rooms, now_ms = self._core.rooms, self._core.clock()
+        before = self.get(sha256)
+        principal.require_account("advertiser", before.advertiser)
+        if before.revoked:
+            raise OpenSlotError(Code.CREATIVE_REFUSED, "it was revoked", where="sha256")
+        after = before.model_copy(update={"actions": actions})
+        rows = [] if after == before else rooms.reviews.reopen(sha256, now_ms)
+        await self._core.commit([rooms.orders.keep_creative(after, now_ms), *rows])
+        return after
 
     def get(self, sha256: str) -> Creative:
         """Return a creative; raises `CREATIVE_UNKNOWN`."""

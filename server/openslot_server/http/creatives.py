@@ -16,6 +16,7 @@ from openslot_server.demand.model import Creative
 from openslot_server.http.bodies import read_body
 from openslot_server.http.records import (
     CREATIVE_MEDIA,
+    ActionsDraft,
     CreativePage,
     Empty,
     Page,
@@ -63,10 +64,16 @@ async def revoke_creative(call: Call[RevokeQuery, Empty]) -> Creative:
     return await call.server.creatives.revoke(call.principal, call.path["sha256"], call.query.reason)
 
 
+async def set_actions(call: Call[Empty, ActionsDraft]) -> Creative:
+    """Say what viewers may do with a creative; places that approved of it look again."""
+    return await call.server.creatives.set_actions(call.principal, call.path["sha256"], call.body.actions)
+
+
 CREATIVE_OPERATIONS = (
     operation("POST", "/v1/creatives", ("advertiser",), upload_creative, status=201),
     operation("GET", "/v1/creatives", ("advertiser",), list_creatives),
     operation("GET", "/v1/creatives/{sha256}", ("advertiser",), show_creative),
+    operation("PUT", "/v1/creatives/{sha256}/actions", ("advertiser",), set_actions),
     operation("DELETE", "/v1/creatives/{sha256}", ("advertiser",), revoke_creative),
 )
 

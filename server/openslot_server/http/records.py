@@ -13,6 +13,7 @@ from openslot_server.demand.model import Campaign, Creative, Language, LineItem,
 from openslot_server.demand.targeting import KnownCategory
 from openslot_server.keys import Role
 from openslot_server.reports.queries import Dimension
+from openslot_spec.actions import Actions
 from openslot_spec.creatives import HttpUrl
 from openslot_spec.records import Id, Line, Record, TimeMs
 from openslot_spec.slots import MediaType, Slot, SlotId
@@ -22,6 +23,7 @@ __all__ = [
     "CREATIVE_MEDIA",
     "Account",
     "AccountPage",
+    "ActionsDraft",
     "CampaignPage",
     "CreativePage",
     "DeliveryQuery",
@@ -130,6 +132,12 @@ class UploadState(Record):
     """How many bytes are durable; the next part begins there."""
     expires_ms: TimeMs
     """When it is given up unless more of it comes."""
+
+
+class ActionsDraft(Record):
+    """What viewers may do with a creative; left out: nothing."""
+
+    actions: Actions | None = None
 
 
 class CreativePage(Record):

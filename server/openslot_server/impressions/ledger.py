@@ -10,8 +10,8 @@ An account is a name of words: its kind, whose it is, its currency. There are `f
 postings of a record add up to zero in each currency, and no account but `funding` is ever below zero. A record also
 says which placements moved (its lots), so that reservations can be rebuilt from the ledger alone.
 
-Each decision, each batch and each verdict of an audit has one record, in the order in which they were kept, also where
-no money moves: so they all stand under the chain.
+Each decision, each batch, of signals too, and each verdict of an audit has one record, in the order in which they were
+kept, also where no money moves: so they all stand under the chain.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Kind(StrEnum):
     SETTLE = "settle"
     RELEASE = "release"
     AUDIT = "audit"
+    SIGNAL = "signal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ LOTS: dict[Kind, type[Lot]] = {
     Kind.SETTLE: Settled,
     Kind.RELEASE: Released,
     Kind.AUDIT: Reversed,
+    Kind.SIGNAL: Released,  # of which there are none: no money moves
 }
 LOT_VALUES = {kind: attrgetter(*(one.name for one in fields(lot))) for kind, lot in LOTS.items()}
 CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)

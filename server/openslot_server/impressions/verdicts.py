@@ -32,6 +32,7 @@ class Verdict(IntEnum):
     CROWD = 11
     ABSURD = 12
     SLOT_STALE = 13
+    ACTION_UNKNOWN = 14
     PERIODIC = 64
     """From here on marked: taken and acknowledged, never billed; see `marks`."""
     COPIED = 65
@@ -58,6 +59,7 @@ CODES: dict[Verdict, Code] = {
     Verdict.CROWD: Code.TRAFFIC_CROWD,
     Verdict.ABSURD: Code.TRAFFIC_ABSURD,
     Verdict.SLOT_STALE: Code.SLOT_STALE,
+    Verdict.ACTION_UNKNOWN: Code.ACTION_UNKNOWN,
 }
 """The refusals, as the acknowledgement names them."""
 

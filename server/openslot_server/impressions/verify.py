@@ -19,6 +19,7 @@ from openslot_server.storage.store import (
     HeadRow,
     LedgerRow,
     Reader,
+    SignalRow,
     VerdictRow,
     batch_evidence,
     row_digest,
@@ -27,9 +28,14 @@ from openslot_spec.errors import Code, OpenSlotError
 
 __all__ = ["Books", "Evidence", "check_end", "verify"]
 
-Evidence = DecisionRow | BatchRow | VerdictRow
+Evidence = DecisionRow | BatchRow | VerdictRow | SignalRow
 """What a record may stand on."""
-EVIDENCE: dict[Kind, type[Evidence]] = {Kind.RESERVE: DecisionRow, Kind.SETTLE: BatchRow, Kind.AUDIT: VerdictRow}
+EVIDENCE: dict[Kind, type[Evidence]] = {
+    Kind.RESERVE: DecisionRow,
+    Kind.SETTLE: BatchRow,
+    Kind.AUDIT: VerdictRow,
+    Kind.SIGNAL: SignalRow,
+}
 
 
 class Books:
@@ -40,7 +46,7 @@ class Books:
         self.budgets = Budgets()
         self.advertisers: dict[str, str] = {}
         """By line item: who funded it."""
-        self.counts: dict[type[Evidence], int] = {DecisionRow: 0, BatchRow: 0, VerdictRow: 0}
+        self.counts: dict[type[Evidence], int] = dict.fromkeys(EVIDENCE.values(), 0)
         self._audited: set[tuple[str, int]] = set()
         """By batch and event: what was given back."""
 

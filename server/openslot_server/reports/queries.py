@@ -11,6 +11,8 @@
 | mean_… | `cumulative_ms`, `continuous_ms` (longest), `half_…` and `full_cumulative_ms` of ENDs that counted |
 | funnel | `why` of the END events whose view did not count; `unfinished` are rendered, not viewable, and have no END |
 | video | events of videos, by kind |
+| interactions, feedback | what viewers did with ads and said of them, by kind, once each |
+| ctr | interactions ÷ viewable |
 | refused | refused events by code; those without a ticket of this world stand under no slot and no line item |
 | spend, revenue, fee | the accounts `payable` (revenue) and `fee`; spend is both |
 
@@ -32,7 +34,7 @@ from openslot_spec.records import Record
 
 __all__ = ["Dimension", "Report", "ReportRow", "recount", "report_of"]
 
-REASON_COUNTS = ("no_ad", "funnel", "video", "refused", "invalid_why")
+REASON_COUNTS = ("no_ad", "funnel", "video", "interactions", "feedback", "refused", "invalid_why")
 Counts = dict[str, int]
 Dimension = Literal["slot", "world", "line_item", "advertiser", "profile"]
 
@@ -55,6 +57,7 @@ class ReportRow(Record):
     invalid: int = 0
     undetermined: int = 0
     decision_rate: float = 0.0
+    ctr: float = 0.0
     mean_exposure_ms: int = 0
     mean_longest_ms: int = 0
     mean_half_ms: int = 0
@@ -65,6 +68,8 @@ class ReportRow(Record):
     no_ad: Counts = Field(default_factory=dict)
     funnel: Counts = Field(default_factory=dict)
     video: Counts = Field(default_factory=dict)
+    interactions: Counts = Field(default_factory=dict)
+    feedback: Counts = Field(default_factory=dict)
     refused: Counts = Field(default_factory=dict)
     invalid_why: Counts = Field(default_factory=dict)
 
@@ -145,5 +150,6 @@ def _row(key: _Key, sums: Sums) -> ReportRow:
     means = {name: round(sums.figures[column] / ends) for name, column in MEANS.items()}
     decided = (sums.figures["valid"] + sums.figures["invalid"]) / max(sums.figures["gross"], 1)
     reasons = {name: dict(sorted((+getattr(sums, name)).items())) for name in REASON_COUNTS}
-    made = {**means, "decision_rate": round(decided, 6)}
+    clicked = sums.interactions.total() / max(sums.figures["viewable"], 1)
+    made = {**means, "decision_rate": round(decided, 6), "ctr": round(clicked, 6)}
     return ReportRow.model_validate({**key._asdict(), **figures, **reasons, **made})

@@ -18,11 +18,12 @@ from openslot_server.audit.cases import read_case
 from openslot_server.demand.decide import read_outcomes
 from openslot_server.impressions.batches import Judged, by_ticket, read_batch
 from openslot_server.impressions.ledger import Posting
+from openslot_server.impressions.signals import INTERACTIONS, counted
 from openslot_server.impressions.traffic import traffic_rules
 from openslot_server.impressions.verdicts import AUDITED, CODES, REASONS, Verdict, is_marked, is_refused
 from openslot_server.impressions.verify import Books
 from openslot_server.reports.unfinished import Unfinished
-from openslot_server.storage.store import BatchRow, DecisionRow, Reader, VerdictRow
+from openslot_server.storage.store import BatchRow, DecisionRow, Reader, SignalRow, VerdictRow
 from openslot_spec.exposures import OWN, EventKind, ExposureColumns, WhyNot
 from openslot_spec.profiles import profile_numbers
 from openslot_spec.tickets import Ticket
@@ -59,6 +60,8 @@ class Sums:
     no_ad: Counter[str] = field(default_factory=Counter)
     funnel: Counter[str] = field(default_factory=Counter)
     video: Counter[str] = field(default_factory=Counter)
+    interactions: Counter[str] = field(default_factory=Counter)
+    feedback: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     invalid_why: Counter[str] = field(default_factory=Counter)
 
@@ -111,6 +114,8 @@ class Rollups:
                     self._count_batch(row)
                 case VerdictRow():
                     self._count_verdict(row)
+                case SignalRow():
+                    self._count_signals(row)
 
     def _count_money(self, postings: Iterable[Posting]) -> None:
         for name, micros in postings:
@@ -154,6 +159,17 @@ class Rollups:
         self.sums[at].figures[visit.found(self._enough)] -= 1
         self._revise(visit, at, -1)
         _count_invalid(self.sums[at], AUDITED[row.state], 1)
+
+    def _count_signals(self, row: SignalRow) -> None:
+        for one in counted(row):
+            where, ticket = Where(row.world), one.ticket
+            if ticket is not None and ticket.world == row.world:
+                where = Where(row.world, ticket.slot, ticket.line_item, ticket.profile)
+            sums = self.sums[where, True]
+            if one.verdict is Verdict.VALID:
+                (sums.interactions if row.kind == INTERACTIONS else sums.feedback)[one.name] += 1
+            else:
+                sums.refused[CODES[one.verdict].value] += 1
 
     def _count_views(self, session: str, at: tuple[Where, bool], judged: Judged, events: Places) -> None:
         views = events[judged.columns.kind[events] == EventKind.VIEWABLE]

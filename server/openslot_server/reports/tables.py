@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import get_args
 
 from openslot_server.impressions.verdicts import CODES
 from openslot_server.impressions.verdicts import REASONS as INVALID
 from openslot_server.reports.queries import Dimension, Report, ReportRow
 from openslot_server.reports.rollups import UNFINISHED
+from openslot_spec.actions import ActionKind
 from openslot_spec.exposures import EventKind, WhyNot
-from openslot_spec.messages import NoAd
+from openslot_spec.messages import REPORT_REASONS, NoAd
 
 __all__ = ["amount", "csv_rows", "table_rows", "why_rows"]
 
@@ -23,12 +25,14 @@ NAMES: dict[Dimension, tuple[str, ...]] = {
 }
 COUNTS = ("requests", "filled", "rendered", "viewable", "free", "mean_exposure_ms")
 TIMES = ("mean_longest_ms", "mean_half_ms", "mean_full_ms")
-TRAFFIC = ("gross", "valid", "invalid", "undetermined", "decision_rate")
+TRAFFIC = ("gross", "valid", "invalid", "undetermined", "decision_rate", "ctr")
 MONEY = ("spend_micros", "revenue_micros", "fee_micros")
 REASONS = {
     "no_ad": [reason.value for reason in NoAd],
     "funnel": [*(why.name.lower() for why in WhyNot if why is not WhyNot.COUNTED), UNFINISHED],
     "video": [kind.name.lower() for kind in EventKind if kind > EventKind.END],
+    "interactions": [*get_args(ActionKind)],
+    "feedback": ["like", "not_for_me", "report", *(f"report.{reason}" for reason in REPORT_REASONS)],
     "refused": [code.value for code in CODES.values()],
     "invalid_why": [*INVALID.values()],
 }

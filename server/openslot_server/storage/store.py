@@ -44,6 +44,7 @@ __all__ = [
     "ServerKeyRow",
     "SessionRow",
     "ShareRow",
+    "SignalRow",
     "SlotRow",
     "Store",
     "TicketKeyRow",
@@ -233,6 +234,23 @@ class BatchRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class SignalRow(Row):
+    """One `interactions.put` or `feedback.put`, with a verdict and a name per event (see `impressions.signals`)."""
+
+    TABLE = "signals"
+    CHAINED = True
+    kind: str
+    id: bytes
+    world: str
+    at_ms: int
+    digest: bytes
+    tickets: bytes
+    events: bytes
+    verdicts: bytes
+    names: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ConflictRow(Row):
     """A batch whose id was used before with other content: evidence, never counted."""
 
@@ -399,6 +417,7 @@ ROWS: tuple[type[Row], ...] = (
     DecisionRow,
     AnswerRow,
     BatchRow,
+    SignalRow,
     ConflictRow,
     LedgerRow,
     HeadRow,

@@ -1,0 +1,3 @@
+CREATE TABLE signals (
+  kind TEXT NOT NULL, id BLOB NOT NULL, world TEXT NOT NULL, at_ms INTEGER NOT NULL, digest BLOB NOT NULL,
+  tickets BLOB NOT NULL, events BLOB NOT NULL, verdicts BLOB NOT NULL, names BLOB NOT NULL);
