@@ -148,7 +148,7 @@ class Rule(StrEnum):
 
 
 SENTENCES: dict[Rule, str] = {
-    Rule.FILE_SIZE: "The file is larger than its tier allows; simplify the mesh or resize its textures.",
+    Rule.FILE_SIZE: "The file is larger than its tier allows; `openslot creative optimise` makes it smaller.",
     Rule.FILE_KIND: "The bytes are no GLB, glTF, PNG, JPEG, WebP, MP4 or WebM; export as one of them.",
     Rule.GLB_VERSION: "The GLB container is not version 2; export as glTF 2.0.",
     Rule.GLB_LENGTH: "The GLB header's length is not the file's; the file was cut or glued, export it again.",
@@ -211,7 +211,7 @@ SENTENCES: dict[Rule, str] = {
     Rule.IMAGE_SOURCE: "An image needs a buffer view and its mimeType, or a data: URI; pack it into the GLB.",
     Rule.IMAGE_FORMAT: "The image is not PNG, JPEG or WebP, or its header is damaged; save it again as PNG.",
     Rule.IMAGE_TYPE: "The image's bytes are not what its mimeType says, or need an extension; correct it.",
-    Rule.IMAGE_SIDE: "A side of the image is longer than allowed; resize it.",
+    Rule.IMAGE_SIDE: "A side of the image is longer than allowed; `openslot creative optimise` resizes it.",
     Rule.IMAGE_PIXELS: "All images together have more pixels than allowed; resize them.",
     Rule.IMAGE_ANIMATED: "The image moves; send a still one, or a video.",
     Rule.IMAGE_DAMAGED: "The image does not decode; save it again as PNG.",

@@ -34,7 +34,7 @@ def clip(
         sounds: Any = container.add_stream(SOUNDS[kind], rate=48_000) if sound else None
         for index in range(round(seconds * rate)):
             ground = np.empty((size[1], size[0], 3), np.uint8)
-            ground[:] = 230, 60, 2 * index
+            ground[:] = 230, 60, 2 * index % 256
             container.mux(pictures.encode(av.VideoFrame.from_ndarray(ground, format="rgb24")))
         container.mux(pictures.encode())
         if sounds is not None:

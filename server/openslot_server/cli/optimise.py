@@ -147,7 +147,11 @@ def _compare(made: _Made, renderer: Renderer, title: str, place: Path) -> None:
     from openslot_server.previews.sheet import Column, side_by_side
 
     pictures = {name: _pictures(renderer, data, made.media_type) for name, data in made.files.items()}
-    columns = [Column(name, _line(made.costs[name]).split(" · "), pictures[name]) for name in made.files]
+    names = made.files if len(made.files) > 2 else ("before", "after")
+    columns = [
+        Column(name, _line(made.costs[file]).split(" · "), pictures[file])
+        for name, file in zip(names, made.files, strict=True)
+    ]
     write(place, side_by_side(columns, title))
     pairs = zip(pictures["before"], pictures["full"], strict=True)
     made.change = float(np.mean([np.abs(one.astype(int) - other).mean() for one, other in pairs]))

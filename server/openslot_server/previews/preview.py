@@ -28,7 +28,7 @@ TURNS = 8
 FOV_Y_DEG = 60.0
 TURN_FOV_DEG = 30.0
 RAISED_DEG = 12.0
-CLOSE = 0.44
+CLOSE = 0.48
 """Of the box's diagonal: nearer than the sphere round it, which few creatives fill."""
 GROUND: Point = (0.86, 0.87, 0.9)
 SKY: Point = (0.55, 0.66, 0.8)
