@@ -78,6 +78,7 @@ SCENE = Limits(
             Rule.DATA_RANGE,
             Rule.DATA_JOINTS,
             Rule.MESH_TEXCOORD,
+            Rule.IMAGE_ANIMATED,
             Rule.BUDGET_EMPTY,
             Rule.BUDGET_EXTENT,
         }

@@ -16,7 +16,7 @@ from openslot_server.cli.preview import preview
 from openslot_server.creatives.khronos import second_opinion
 from openslot_server.creatives.sandbox import Sandbox
 from openslot_server.creatives.verdict import Finding, Tier, Verdict
-from openslot_spec.errors import Code
+from openslot_spec.errors import Code, OpenSlotError
 from openslot_spec.slots import Slot, SlotTerms
 
 __all__ = ["app"]
@@ -68,7 +68,13 @@ async def _judged(data: bytes, tier: Tier, slot: SlotTerms | None) -> Verdict:
 
 
 def _terms(record: Any) -> SlotTerms:
-    """Return a slot's terms, with or without its pose; raises FILE_INVALID."""
+    """Return a slot's terms, with or without its pose, or of the one slot in a list of them; raises FILE_INVALID."""
+    if isinstance(record, dict) and isinstance(record.get("slots"), list):
+        record = record["slots"]
+    if isinstance(record, list):
+        if len(record) != 1:
+            raise OpenSlotError(Code.FILE_INVALID, f"{len(record)} slots; keep the one that the creative is for")
+        record = record[0]
     kind = Slot if isinstance(record, dict) and "pose" in record else SlotTerms
     return kind.parse(record, Code.FILE_INVALID)
 

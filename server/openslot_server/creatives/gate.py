@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from itertools import takewhile
 from typing import get_args
@@ -34,7 +35,14 @@ SAMPLE = write_glb(
             "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 0}]}],
             "materials": [{}],
             "accessors": [
-                {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3", "min": [0] * 3, "max": [0, 0, 0]},
+                {
+                    "bufferView": 0,
+                    "componentType": 5126,
+                    "count": 3,
+                    "type": "VEC3",
+                    "min": [0, 0, 0],
+                    "max": [1, 1, 0],
+                },
                 {"bufferView": 1, "componentType": 5123, "count": 6, "type": "SCALAR"},
             ],
             "bufferViews": [
@@ -43,7 +51,7 @@ SAMPLE = write_glb(
             ],
             "buffers": [{"byteLength": 48}],
         },
-        bytes(48),
+        struct.pack("<9f6H", 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 2, 0, 1, 2),
     )
 )
 """A file that takes a worker once through all that the next one will: see `zygote`."""

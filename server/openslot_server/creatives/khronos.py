@@ -16,7 +16,7 @@ from openslot_server.creatives.verdict import MAX_TEXT, Finding
 
 __all__ = ["folder_with", "second_opinion"]
 
-TIME_S = 10.0
+TIME_S = 5.0
 MEMORY_MB = 512
 MOST = 20
 PLACES = (Path.cwd, lambda: Path(__file__).resolve().parents[3] / "tests" / "tools")

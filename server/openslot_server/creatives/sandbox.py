@@ -51,7 +51,7 @@ class SandboxLimits:
         waiting: files waiting for a worker; one more is refused.
     """
 
-    wall_s: float = 3.0
+    wall_s: float = 4.0
     memory_bytes: int = 1 << 30
     result_bytes: int = 256 * 1024 + 2 * max(
         TIERS["L"].file_bytes, VIDEO_TIERS["L"].file_bytes
