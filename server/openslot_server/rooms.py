@@ -194,7 +194,8 @@ def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     rooms.intake.forget(over, oldest_ms)
     rooms.signals.forget(over, oldest_ms)
     rooms.catalogue.forget(oldest_ms)
-    return [*rows, *rooms.answers.forget(now_ms), *rooms.audits.sweep(now_ms)]
+    forgotten = [*rooms.answers.forget(now_ms), *rooms.sessions.forget(now_ms)]
+    return [*rows, *forgotten, *rooms.audits.sweep(now_ms)]
 
 
 def _actions_allowed(catalogue: Catalogue, ticket: Ticket) -> Collection[str]:

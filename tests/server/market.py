@@ -21,7 +21,7 @@ from openslot_server.reports.queries import Dimension, Report, recount
 from openslot_server.rooms import Rooms, first_rows, open_rooms, sweep
 from openslot_server.service import answer
 from openslot_server.sessions import Seat
-from openslot_server.storage.store import Forgotten, LatestRow, Reader, Row, SomeRow
+from openslot_server.storage.store import FORGETTABLE, Forgotten, LatestRow, Reader, Row, SomeRow
 from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns, WhyNot
 from openslot_spec.messages import (
     Error,
@@ -87,7 +87,7 @@ class MemoryStore:
     def _forget(self, old: Forgotten) -> None:
         for kind, rows in self.tables.items():
             if old.table == kind.TABLE:
-                rows[:] = [row for row in rows if getattr(row, "at_ms") >= old.before_ms]  # noqa: B009  it has one
+                rows[:] = [row for row in rows if getattr(row, FORGETTABLE[kind]) >= old.before_ms]
 
 
 def _key(row: LatestRow) -> tuple[Any, ...]:

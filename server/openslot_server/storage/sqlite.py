@@ -23,10 +23,10 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from openslot_server.storage.store import (
+    FORGETTABLE,
     FORGOTTEN_MOST,
     ROWS,
     VALUES,
-    AnswerRow,
     Forgotten,
     LatestRow,
     Reader,
@@ -328,7 +328,7 @@ def _statement(kind: type[Row], rows: int) -> str:
 
 COLUMNS = {kind: [*(column.name for column in fields(kind)), *[SUM] * (not kind.CHAINED)] for kind in ROWS}
 FORGET = {
-    AnswerRow.TABLE: f"DELETE FROM {AnswerRow.TABLE} WHERE rowid IN "  # noqa: S608  ours
-    f"(SELECT rowid FROM {AnswerRow.TABLE} WHERE at_ms < ? ORDER BY at_ms LIMIT ?)"
+    kind.TABLE: f"DELETE FROM {kind.TABLE} WHERE rowid IN "  # noqa: S608  ours
+    f"(SELECT rowid FROM {kind.TABLE} WHERE {at_ms} < ? ORDER BY {at_ms} LIMIT ?)"
+    for kind, at_ms in FORGETTABLE.items()
 }
-"""Of the tables whose rows nothing stands on, once they are old."""

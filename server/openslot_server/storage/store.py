@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, Protocol, TypeVar
 
 __all__ = [
+    "FORGETTABLE",
     "FORGOTTEN_MOST",
     "ROWS",
     "VALUES",
@@ -80,7 +81,7 @@ class Forgotten(Row):
 
     TABLE = ""
     table: str
-    """Of a class of rows with a time `at_ms` that nothing else stands on."""
+    """Of a class in `FORGETTABLE`."""
     before_ms: int
 
 
@@ -466,6 +467,10 @@ def _bytes_of(value: object) -> bytes:
         case bytes():
             return b"b" + value
     return b"?"  # nothing that we wrote: whatever is compared with this is damaged
+
+
+FORGETTABLE: dict[type[Row], str] = {AnswerRow: "at_ms", SessionRow: "opened_ms"}
+"""The rows that nothing stands on once they are old, and the column that says how old."""
 
 
 class Reader(Protocol):
