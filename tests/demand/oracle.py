@@ -32,19 +32,30 @@ class Oracle:
     offers: dict[str, Offer] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     left: dict[str, int] = field(default_factory=dict)
+    throttles: dict[str, float] = field(default_factory=dict)
 
     def decide(self, question: Question, refused: Iterable[str] = ()) -> tuple[str, int] | NoAd:
         """Return the winner and the price of one impression, or why the slot stays empty."""
         verdicts = {name: self._judge(question, offer) for name, offer in self.offers.items()}
         eligible = [self.offers[name].line_item for name, verdict in verdicts.items() if verdict is None]
         draws = _Draws(seed_of(question.draw))
-        asked = [line_item for line_item in _in_order(eligible, draws) if line_item.id not in refused]
+        asked = [
+            line_item
+            for line_item in _in_order(eligible, draws)
+            if line_item.id not in refused and self._coin(question, line_item.id)
+        ]
         if asked:
             return asked[0].id, self._price(question, asked[0], asked[1:])
         if eligible:
             return NoAd.HELD_BACK
         reasons = [verdict for verdict in verdicts.values() if verdict is not None]
         return max(reasons, key=REACHED.index, default=NoAd.NO_DEMAND)
+
+    def _coin(self, question: Question, name: str) -> bool:
+        """Whether a line item takes part: its coin, between 0 and 1, falls below its throttle."""
+        if name not in self.throttles:
+            return True
+        return mix(seed_of(question.draw), seed_of(name.encode())) / 2**64 < self.throttles[name]
 
     def _price(self, question: Question, winner: LineItem, others: list[LineItem]) -> int:
         if self.auction == "first_price" or winner.tier != "auction":

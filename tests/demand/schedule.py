@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
+from openslot_server.demand import throttle
 from openslot_server.demand.dayparts import Daypart
 from openslot_server.demand.engine import Auction, Engine, Question, Win
+from openslot_server.demand.entries import Entry
 from openslot_server.demand.model import PRIORITIES, Creative, LineItem, Offer
 from openslot_server.demand.targeting import Targeting
 from openslot_spec.messages import Context, NoAd
@@ -25,6 +28,7 @@ COHORTS = ("runners", "gardeners")
 DEALS = ("spring", "summer")
 KEYWORDS = ("music", "sport")
 SLOTS = 40
+THROTTLES = (0.0, 0.125, 0.5, *[1.0] * 13)
 TIERS = {True: (0.05, 0.05, 0.4, 0.5), False: (0, 0, 0.85, 0.15)}
 Found = tuple[str, int] | NoAd
 
@@ -225,10 +229,16 @@ class Schedule:
         name = offer.line_item.id
         self.oracle.offers[name] = offer
         self.oracle.left[name] = int(self.rng.choice([0, 3, 10**6], p=[0.1, 0.1, 0.8]))
+        if self.is_rich:
+            self.oracle.throttles[name] = THROTTLES[crc32(name.encode()) % len(THROTTLES)]
         return offer
 
     def _ask_engine(self, question: Question, refused: tuple[str, ...]) -> Found:
-        won = self.engine.decide(question, lambda entry: entry.id in refused)
+        def refuses(entry: Entry) -> bool:
+            share = self.oracle.throttles.get(entry.id, 1.0)
+            return entry.id in refused or not throttle.takes_part(throttle.part_of(share), question.draw, entry.id)
+
+        won = self.engine.decide(question, refuses)
         return (won.line_item.id, won.price_micros) if isinstance(won, Win) else won
 
     def _one(self, values: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from openslot_server.demand import circumstances, engine, entries, places
+from openslot_server.demand import circumstances, engine, entries, places, throttle
 from openslot_server.demand.chunks import Chunk, lowest
 from openslot_server.demand.dayparts import hour_of_week
 from openslot_server.demand.engine import Engine
@@ -167,6 +167,10 @@ FAULTS: dict[str, Plant] = {
     "the house sets the auction's price": instead(Engine, "_price", house_prices),
     "tiers are one": instead(entries, "PRIORITIES", OneTier()),
     "a line item that is dropped stays": instead(Index, "remove", lambda *_: None),
+    "pacing is forgotten": instead(throttle, "takes_part", lambda *_: True),
+    "one coin is tossed for all line items": instead(throttle, "_seed", lambda _: 7),
+    "one coin is tossed for all decisions": instead(throttle, "seed_of", lambda _: 7),
+    "a coin is tossed from the sum of both": instead(throttle, "mix", lambda one, other: (one + other) % 2**64),
 }
 
 
