@@ -15,9 +15,11 @@ from openslot_server.creatives.review import Reviews
 from openslot_server.demand.answers import Answers
 from openslot_server.demand.budgets import Budgets
 from openslot_server.demand.caps import DAY_MS, Counts
-from openslot_server.demand.decide import Decider, placements_of
+from openslot_server.demand.decide import Decider, placements_of, slots_of
 from openslot_server.demand.engine import Engine
 from openslot_server.demand.orders import OrderBook
+from openslot_server.demand.pacing import Pacer
+from openslot_server.demand.tides import WEEK_MS, Tides
 from openslot_server.federation.identity import Identity, founded
 from openslot_server.federation.room import Federation
 from openslot_server.impressions.intake import Intake
@@ -67,6 +69,7 @@ from openslot_spec.tickets import Ticket
 __all__ = ["Rooms", "first_rows", "open_rooms", "sweep", "ticket_secrets"]
 
 Entropy = Callable[[int], bytes]
+TIDES_WEEKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ def open_rooms(reader: Reader, settings: Settings, now_ms: int, entropy: Entropy
             engine,
             books.budgets,
             _counted(reader, orders, now_ms),
+            Pacer(books.budgets, _tides(reader, now_ms)),
             books.ledger,
             keys,
             entropy,
@@ -185,6 +189,7 @@ def _federation(reader: Reader, settings: Settings, catalogue: Catalogue) -> Fed
 def sweep(rooms: Rooms, late_ms: int, now_ms: int) -> list[Row]:
     """Release what expired placements still hold, and forget those for which no event is taken any more."""
     rows: list[Row] = [*rooms.orders.turn(now_ms)]
+    rooms.decider.pacer.turn(rooms.orders.line_items, now_ms)
     lots = tuple(rooms.budgets.release_due(now_ms))
     if lots:
         postings = merge(posting for lot in lots for posting in _released(rooms.budgets, lot))
@@ -217,6 +222,15 @@ def _counted(reader: Reader, orders: OrderBook, now_ms: int) -> Counts:
             for line_item, where in placements_of(row):
                 counts.add(line_item, caps.get(line_item, ()), where)
     return counts
+
+
+def _tides(reader: Reader, now_ms: int) -> Tides:
+    """Return what the last weeks' requests say of when slots are asked for."""
+    tides = Tides()
+    for row in reader.load(DecisionRow):
+        if row.at_ms >= now_ms - TIDES_WEEKS * WEEK_MS:
+            tides.count(row.world, slots_of(row), row.at_ms)
+    return tides
 
 
 def _released(budgets: Budgets, lot: Released) -> tuple[Posting, ...]:

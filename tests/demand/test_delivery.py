@@ -85,3 +85,16 @@ def test_a_pause_is_told_and_yesterday_is_not() -> None:
     market.ask("north")
     told = delivery(market, line_item, since_ms=market.now_ms - DAY_MS + 1)
     assert [(told.requests, told.won), *((stop.by, stop.requests) for stop in told.stops)] == [(1, 0), ("status", 1)]
+
+
+def test_pacing_takes_what_a_throttle_kept_out() -> None:
+    market = Market()
+    market.slot()
+    paced = market.line_item(pacing="even", impressions=10_000)
+    for _ in range(3):
+        market.pass_time(60_000)
+    answers = [market.ask() for _ in range(60)]
+    won = sum(len(one.placements) for one in answers)
+    account = delivery(market, paced)
+    assert account.won == won < 30
+    assert {one.by: one.requests for one in account.stops} == {"pacing": 60 - won}

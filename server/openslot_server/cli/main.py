@@ -70,13 +70,14 @@ def main() -> None:
 
 def _add_server_commands() -> None:
     try:
-        from openslot_server.cli import audit, keys, ledger, peer, report, serve, why
+        from openslot_server.cli import audit, keys, ledger, peer, report, serve, simulate, why
     except ModuleNotFoundError as error:
         sys.stderr.write(f"openslot: the server's commands need {error.name}: pip install 'openslot[server]'\n")
         return
     app.command("serve")(serve.serve)
     app.command("report")(report.report)
     app.command("why")(why.why)
+    app.command("simulate")(simulate.simulate)
     app.command("audit")(audit.audit)
     app.add_typer(ledger.app, name="ledger")
     app.add_typer(keys.app, name="keys")

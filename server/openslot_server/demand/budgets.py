@@ -24,6 +24,8 @@ class Budget:
     left: int = 0
     reserved: int = 0
     spent: int = 0
+    granted: int = 0
+    """All that placements ever held; it never falls."""
 
 
 @dataclass(slots=True)
@@ -130,6 +132,7 @@ class Budgets:
         claim = Reservation(lot.line_item, lot.price_micros, lot.viewers, lot.viewers, lot.until_ms)
         self.placements[lot.placement] = claim
         heapq.heappush(self._due, (lot.until_ms, lot.placement))
+        self.line_items[lot.line_item].granted += lot.viewers * lot.price_micros
         return self._move(claim, left=-lot.viewers, reserved=lot.viewers)
 
     def _apply_settled(self, lot: Settled) -> Budget:

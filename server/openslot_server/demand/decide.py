@@ -12,6 +12,7 @@ from openslot_server.demand.budgets import Budgets
 from openslot_server.demand.caps import Counts, Where
 from openslot_server.demand.engine import Engine, Question, Win
 from openslot_server.demand.model import LineItem
+from openslot_server.demand.pacing import Pacer
 from openslot_server.impressions.ledger import Entry, Kind, Ledger, Posting, Reserved
 from openslot_server.impressions.postings import merge, reserved
 from openslot_server.sessions import Seat
@@ -24,7 +25,7 @@ from openslot_spec.messages import NoAd, NoPlacement, Placement, Placements, Pla
 from openslot_spec.slots import Slot
 from openslot_spec.tickets import Ticket, mint
 
-__all__ = ["Decider", "Outcome", "placements_of", "read_outcomes"]
+__all__ = ["Decider", "Outcome", "placements_of", "read_outcomes", "slots_of"]
 
 Entropy = Callable[[int], bytes]
 
@@ -63,6 +64,7 @@ class Decider:
     engine: Engine
     budgets: Budgets
     counts: Counts
+    pacer: Pacer
     ledger: Ledger
     keys: TicketKeys
     entropy: Entropy
@@ -77,6 +79,7 @@ class Decider:
         """
         asked = _Asked(request, seat, now_ms, self._new_id(now_ms))
         self.counts.turn(now_ms)
+        self.pacer.tides.count(seat.world, len(request.slots), now_ms)
         listed = {slot: self.catalogue.find(seat.world, slot) for slot in request.slots}
         _check_viewer(request, listed)
         placements: list[Placement] = []
@@ -96,7 +99,12 @@ class Decider:
         where = Where(asked.seat.world, asked.seat.session, slot.id, viewer)
         draw, context = asked.id + slot.id.encode("ascii"), asked.request.context
         question = Question(where.world, slot, now_ms, draw, listed.revision, context)
-        won = self.engine.decide(question, lambda entry: self._holds_back(asked, where, entry.offer.line_item))
+        paced: list[str] = []
+        won = self.engine.decide(
+            question, lambda entry: self._refuses(asked, where, draw, entry.offer.line_item, paced)
+        )
+        for name in paced[: paced.index("")] if "" in paced else paced:
+            self.pacer.note(name, where, now_ms)
         if isinstance(won, NoAd):
             return Outcome(slot.id, won)
         viewers = asked.request.viewers if slot.audience == "shared" else 1
@@ -110,6 +118,14 @@ class Decider:
         placements.append(placement)
         lots.append(lot)
         return outcome
+
+    def _refuses(self, asked: _Asked, where: Where, draw: bytes, line_item: LineItem, paced: list[str]) -> bool:
+        """Return whether a line item stays out; `paced` is who does for its pacing, and empty for the first who not."""
+        if self._holds_back(asked, where, line_item):
+            return True
+        stays = self.pacer.holds_back(line_item, draw)
+        paced.append(line_item.id if stays else "")
+        return stays
 
     def _holds_back(self, asked: _Asked, where: Where, line_item: LineItem) -> bool:
         if any(asked.sides.get(name, line_item.advertiser) != line_item.advertiser for name in line_item.separation):
@@ -167,6 +183,13 @@ class Decider:
 def read_outcomes(row: DecisionRow) -> list[Outcome]:
     """Return what a decision row says of each slot."""
     return [Outcome(*values) for values in msgpack.unpackb(row.outcomes)]
+
+
+def slots_of(row: DecisionRow) -> int:
+    """Return of how many slots a decision row tells, without reading what."""
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(row.outcomes)
+    return int(unpacker.read_array_header())
 
 
 def _also(slot: Slot, line_item: LineItem) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ class Stop(Record):
 
     by: str
     """`flight`, the name of a wish or bound that the slot does not meet, a bar of the slot's, `floor`, `budget`,
-    `held_back`, `outbid`; or `viewers`, where the slot would do: whom or when it asks for, or a better bid."""
+    `pacing`, where its own throttle kept it out, `held_back`, `outbid`; or `viewers`, where the slot would do: whom or
+    when it asks for, or a better bid."""
     requests: Annotated[int, Field(ge=1)]
 
 
@@ -75,8 +76,22 @@ def delivery_of(told: Counter[Told], line_item: LineItem, decider: Decider, sinc
     for one, requests in told.items():
         found[_stop(one, entry, _place(decider, one), is_broke=is_broke)] += requests
     won = found.pop(WON, 0)
+    _tell_pacing(found, told, decider.pacer.held(line_item.id, since_ms))
     stops = tuple(Stop(by=by, requests=requests) for by, requests in found.most_common())
     return Delivery(line_item=line_item.id, since_ms=since_ms, requests=told.total(), won=won, stops=stops)
+
+
+def _tell_pacing(found: Counter[str], told: Counter[Told], held: Counter[tuple[str, str]]) -> None:
+    """Take what pacing held back from what others seem to have won."""
+    places = {(one.world, one.slot) for one in told}
+    paced = sum(count for where, count in held.items() if where in places)
+    for name in ("outbid", "viewers", NoAd.HELD_BACK):
+        moved = min(paced, found[name])
+        found["pacing"] += moved
+        found[name] -= moved
+        paced -= moved
+    for name in [name for name, count in found.items() if not count]:
+        del found[name]
 
 
 def _place(decider: Decider, one: Told) -> Place | None:

@@ -60,6 +60,7 @@ Rating = Literal["everyone", "teen", "mature"]
 RATINGS: tuple[Rating, ...] = ("everyone", "teen", "mature")
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 Likeness = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Pacing = Literal["even", "front_loaded", "as_fast_as_possible"]
 Category = Annotated[str, Field(min_length=1, max_length=16)]
 ASPECT_RATIO_MAX = 3.0
 CPM_STEP_MICROS = 1000
@@ -160,6 +161,9 @@ class LineItemDraft(Record):
     """Names of rivalries, such as `soft-drinks`: advertisers that share one never stand in one answer."""
     aspect_ratio_max: Annotated[float, Field(ge=1, le=1000)] = ASPECT_RATIO_MAX
     """How many times wider or taller, for its other side, the creative may be than the slot."""
+    pacing: Pacing = "as_fast_as_possible"
+    """How its budget is spread over its flight: in step with the traffic of its worlds, half as fast again at first,
+    or not at all."""
 
     @property
     def price_micros(self) -> int:

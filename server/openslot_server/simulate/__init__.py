@@ -1,0 +1,1 @@
+"""Traffic from a seed through the real engine, budgets and ledger, in virtual time."""
