@@ -89,7 +89,10 @@ def _heard(verdict: Verdict, opinion: tuple[Finding, ...]) -> Verdict:
 def _plain(file: Path, tier: str, verdict: Verdict) -> dict[str, Any]:
     listed = [finding.plain() for finding in verdict.findings]
     said = {"file": str(file), "tier": tier, "accepted": verdict.accepted, "findings": listed}
-    return said | verdict.model_dump(mode="json", include={"stats", "placed", "video"}, exclude_none=True)
+    shown = verdict.model_dump(
+        mode="json", include={"stats", "placed", "video"}, exclude={"stats": {"likeness"}}, exclude_none=True
+    )
+    return said | shown
 
 
 def _shown(text: str) -> str:
