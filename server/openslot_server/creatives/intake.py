@@ -106,7 +106,7 @@ class Intake:
         if self._likeness is None:
             return ()
         seen = await self._likeness.check(served, tier)
-        return seen.stats.likeness if seen.stats else ()
+        return (seen.stats.likeness or ()) if seen.stats else ()
 
 
 class RefusedCreativeError(OpenSlotError):

@@ -57,8 +57,10 @@ class Stats(Record):
     animated: bool
     size: Vec3
     """Width, height and depth of its box at rest, metres; an image is one high."""
-    likeness: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...], Field(max_length=16)] = ()
-    """What its pictures look like (see `likeness`)."""
+    likeness: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...], Field(max_length=16)] | None = (
+        None
+    )
+    """What its pictures look like (see `likeness`); absent where nobody looked."""
 
 
 class Placed(Record):

@@ -116,7 +116,7 @@ def _creative(approved: Approved, said: UploadQuery, advertiser: str) -> Creativ
         video=approved.video,
         rating=said.rating,
         language=said.language,
-        likeness=approved.stats.likeness,
+        likeness=approved.stats.likeness or (),
     )
 
 
