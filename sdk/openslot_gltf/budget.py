@@ -145,19 +145,16 @@ def _hold_precision(document: Document, report: Report) -> None:
     ]
     if max(weights, default=0.0) > EXTREME:
         report.add(Rule.BUDGET_EXTENT, "/meshes", f"a morph weight of {max(weights):.3g}")
-    numbers = [
-        abs(number)
-        for node in document.array("nodes")
-        for name in ("matrix", "scale", "translation")
-        for number in node.get(name, ())
-    ]
-    if not any(number > EXTREME or 0 < number < 1 / EXTREME for number in numbers):
+    nodes = document.array("nodes")
+    scales = [abs(number) for node in nodes for number in node.get("scale", ())]
+    places = [abs(number) for node in nodes for name in ("matrix", "translation") for number in node.get(name, ())]
+    if max(*places, *scales, 0.0, 0.0) <= EXTREME and min(filter(None, scales), default=1.0) >= 1 / EXTREME:
         return
     exact, single = world_matrices(document.json), world_matrices(document.json, np.float32)
-    for index, world in exact.items():
-        if not np.allclose(single[index], world, rtol=FAITHFUL, atol=FAITHFUL):
-            report.add(Rule.BUDGET_EXTENT, f"/nodes/{index}", "its place is lost in single precision")
-            return
+    lost = [not np.allclose(single[index], world, rtol=FAITHFUL, atol=FAITHFUL) for index, world in exact.items()]
+    if any(lost):
+        index = list(exact)[lost.index(True)]
+        report.add(Rule.BUDGET_EXTENT, f"/nodes/{index}", "its place is lost in single precision")
 
 
 def _hold_extent(bounds: SweptBounds, limits: Limits, report: Report) -> None:
