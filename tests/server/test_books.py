@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from openslot_server.reports.queries import Dimension, report_of
 from openslot_server.reports.rollups import Rollups
 from openslot_spec.messages import Error, ExposuresAck, ExposuresPut, Placement
+from openslot_spec.records import Money
 from tests.faults import recount
 from tests.faults.databases import as_database
 from tests.server.market import Market, exposures
@@ -50,9 +51,16 @@ class Books(RuleBasedStateMachine):
             self.market.slot(slot)
         self.an_advertiser_funds_a_line_item(1_000, 6, "aurora")
 
-    @rule(price=st.integers(1, 5_000), impressions=st.integers(1, 8), advertiser=st.sampled_from(["aurora", "boreal"]))
-    def an_advertiser_funds_a_line_item(self, price: int, impressions: int, advertiser: str) -> None:
-        line_item = self.market.line_item(price, impressions, advertiser)
+    @rule(
+        price=st.integers(1, 5_000),
+        impressions=st.integers(1, 8),
+        advertiser=st.sampled_from(["aurora", "boreal"]),
+        rest=st.integers(0, 5_000),
+    )
+    def an_advertiser_funds_a_line_item(self, price: int, impressions: int, advertiser: str, rest: int = 0) -> None:
+        """Its budget need not be so many prices: what is left of less than one buys nothing."""
+        budget = Money(micros=price * impressions + rest)
+        line_item = self.market.line_item(price, impressions, advertiser, budget=budget)
         self.oracle.funded[line_item.id] = line_item.budget.micros
 
     @rule(target=batches, slot=st.sampled_from(SLOTS), expected=st.integers(1, 4), spooled=SPOOLED)
@@ -143,7 +151,7 @@ class Crowd(Books):
     def sixty_four_sessions_look(
         self, asking: list[int], telling: list[int], parts: tuple[int, int], wait_ms: int, impressions: int
     ) -> Any:
-        self.an_advertiser_funds_a_line_item(5_003, impressions, "boreal")
+        self.an_advertiser_funds_a_line_item(5_003, impressions, "boreal", 5_002)
         batches: dict[int, list[ExposuresPut]] = {}
         for session in asking:
             placements = self.market.ask("north", viewers=1 + session % 3, session=f"s{session}").placements
