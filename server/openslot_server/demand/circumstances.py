@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from openslot_server.demand.chunks import Chunk
 from openslot_server.demand.dayparts import hour_of_week
 from openslot_server.demand.entries import Entry, Feature
-from openslot_server.demand.places import Gate, wish
+from openslot_server.demand.places import Asks, wish
 from openslot_server.demand.taxonomy import widened
-from openslot_spec.messages import Context, NoAd
+from openslot_spec.messages import Context
 
 __all__ = ["QUARTER_MS", "Circumstance", "circumstance_of"]
 
@@ -22,18 +22,15 @@ QUARTER_MS = 900_000
 class Circumstance:
     """A context at an hour; known by its identity."""
 
-    gate: Gate
+    asks: Asks
 
     def admits(self, entry: Entry) -> bool:
         """Return whether a line item wants them, now."""
-        return self.gate.admits(entry)
+        return self.asks.admits(entry)
 
     def match(self, chunk: Chunk) -> int:
         """Return who wants them, now, running or not."""
-        known = chunk.known(self)
-        return (
-            known if known is not None else chunk.kept(self, lambda: self.gate.narrow(chunk, chunk.used), self.admits)
-        )
+        return self.asks.match(chunk)
 
 
 def circumstance_of(context: Context | None, now_ms: int, time_zones: Iterable[str]) -> Circumstance:
@@ -47,4 +44,4 @@ def circumstance_of(context: Context | None, now_ms: int, time_zones: Iterable[s
         wish("cohort", said.cohorts),
         (("hour",), hours),
     )
-    return Circumstance(Gate(NoAd.NO_DEMAND, wishes))
+    return Circumstance(Asks(wishes))

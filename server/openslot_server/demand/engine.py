@@ -86,7 +86,7 @@ class Engine:
         self._circumstances: dict[Context | None, Circumstance] = {}
         self._latest: tuple[Context | None, Circumstance | None] = (None, None)
         self._quarter = -1
-        self._lists: dict[Asked, tuple[int, list[Part]]] = {}
+        self._lists: dict[Asked, tuple[int, list[Part], NoAd | None]] = {}
         self._vain: dict[Asked, tuple[int, int, NoAd]] = {}
         self._added = self._raised = self._lowered = 0
         """Counts of changes, for what is kept: somebody has a new place, may serve again, or no more."""
@@ -214,29 +214,29 @@ class Engine:
 
     def _matches(self, asked: Asked) -> Iterator[Part]:
         """Yield for each chunk who may serve; the sets are remembered once all chunks were asked for."""
-        added, parts = self._lists.get(asked, (-1, []))
+        added, parts, _ = self._lists.get(asked, (-1, [], None))
         if added != self._added:
             parts = []
             place, circumstance = asked
             # one look at all numbers together spares most slots that nobody fits the walk
-            is_hopeless = place.ceiling(self._index.span) is not None
-            for chunk in () if is_hopeless else self._index.chunks:
+            ceiling = place.ceiling(self._index.span)
+            for chunk in () if ceiling else self._index.chunks:
                 bits = place.match(chunk)
                 bits = bits and bits & circumstance.match(chunk)
                 if bits:
                     parts.append((chunk, bits))
                     yield chunk, bits & chunk.running & chunk.funded
-            _bounded(self._lists)[asked] = self._added, parts
+            _bounded(self._lists)[asked] = self._added, parts, ceiling
         else:
             for chunk, bits in parts:
                 yield chunk, bits & chunk.running & chunk.funded
 
     def _remember_vain(self, asked: Asked) -> NoAd:
         """Return why nobody serves, once all chunks were searched; nothing is more than to lack money."""
-        _, parts = self._lists[asked]
+        _, parts, ceiling = self._lists[asked]
         place, circumstance = asked
         reason = NoAd.BUDGET_EXHAUSTED if any(bits & chunk.running for chunk, bits in parts) else NoAd.NO_DEMAND
-        most = place.ceiling(self._index.span) or NoAd.FLOOR_NOT_MET
+        most = ceiling or NoAd.FLOOR_NOT_MET
         for chunk in self._index.chunks if reason == NoAd.NO_DEMAND else ():
             if reason == most:
                 break

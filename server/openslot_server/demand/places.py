@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from openslot_server.demand.chunks import Chunk, Span, beyond, lowest
 from openslot_server.demand.entries import BOUNDS, MIXED, NOT, REVIEW, Entry, Feature
@@ -18,7 +19,7 @@ from openslot_spec.messages import NoAd
 from openslot_spec.records import Money
 from openslot_spec.slots import About, Buyers, Slot
 
-__all__ = ["REACHED", "Gate", "Place", "Wish", "place_of", "wish"]
+__all__ = ["REACHED", "Asks", "Gate", "Place", "Wish", "place_of", "wish"]
 
 REACHED = (
     NoAd.NO_DEMAND,
@@ -30,8 +31,38 @@ REACHED = (
 """How far a line item came, from the first gate to the last."""
 BID, ASPECT_LOW, ASPECT_HIGH, WIDTH_MIN, WIDTH_MAX, HEIGHT_MIN, HEIGHT_MAX = range(len(BOUNDS))
 
+ALIKE = 4096
+"""What slots ask is kept for so many that differ in it."""
 Wish = tuple[Feature, frozenset[Feature]]
 """Who has the feature must have one of the others too."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asks:
+    """What a line item must have and must not; one object for many slots, and known by its identity."""
+
+    wishes: tuple[Wish, ...] = ()
+    barred: frozenset[Feature] = frozenset()
+
+    def admits(self, entry: Entry) -> bool:
+        """Return whether a line item passes."""
+        features = entry.features
+        if not features.isdisjoint(self.barred):
+            return False
+        return not any(some in features and features.isdisjoint(values) for some, values in self.wishes)
+
+    def match(self, chunk: Chunk) -> int:
+        """Return who passes, running or not."""
+        known = chunk.known(self)
+        return known if known is not None else chunk.kept(self, lambda: self._match(chunk), self.admits)
+
+    def _match(self, chunk: Chunk) -> int:
+        found = chunk.used
+        for some, values in self.wishes:
+            asking = chunk.bits.get(some, 0) & found
+            if asking:
+                found ^= asking & ~chunk.having(values)
+        return found & ~chunk.having(self.barred)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +70,29 @@ class Gate:
     """What a line item must be to come further than `reason`."""
 
     reason: NoAd
-    wishes: tuple[Wish, ...] = ()
-    barred: frozenset[Feature] = frozenset()
+    asks: Asks
     bounds: tuple[tuple[int, float], ...] = ()
 
     def admits(self, entry: Entry) -> bool:
         """Return whether a line item passes."""
-        features = entry.features
-        if not features.isdisjoint(self.barred):
-            return False
-        if any(some in features and features.isdisjoint(values) for some, values in self.wishes):
+        if not self.asks.admits(entry):
             return False
         return all((entry.bounds[bound] - value) * BOUNDS[bound][1] >= 0 for bound, value in self.bounds)
 
     def stop(self, entry: Entry) -> str:
         """Return what is against a line item that does not pass: the name of a wish, a bound or a bar."""
-        for some, values in self.wishes:
+        for some, values in self.asks.wishes:
             if some in entry.features and entry.features.isdisjoint(values):
                 return some[0]
         for bound, value in self.bounds:
             if (entry.bounds[bound] - value) * BOUNDS[bound][1] < 0:
                 return BOUNDS[bound][0]
-        bar = min(entry.features & self.barred)
+        bar = min(entry.features & self.asks.barred)
         return f"{bar[1]}_excluded" if bar[0] == NOT else f"{bar[0]}_barred"
 
     def narrow(self, chunk: Chunk, found: int) -> int:
         """Return who of `found` passes."""
-        for some, values in self.wishes:
-            asking = chunk.bits.get(some, 0) & found
-            if asking:
-                found ^= asking & ~chunk.having(values)
-        found &= ~chunk.having(self.barred)
+        found &= self.asks.match(chunk)
         for bound, value in self.bounds:
             if not found:
                 break
@@ -187,22 +210,44 @@ def place_of(world: str, slot: Slot, named: str | None, reviews: bool) -> Place:
 
     `reviews` says whether the world shows only what it approved.
     """
-    about, buyers = slot.about or About(), slot.buyers or Buyers()
-    floors: list[tuple[Feature, int]] = [
-        (("advertiser", one.advertiser), _price(one.floor_cpm)) for one in buyers.floors
-    ]
-    floors += [(("deal", deal.id), _price(deal.floor_cpm)) for deal in buyers.deals]
-    gates = _targeted(world, slot, about, buyers, named), _fitting(slot), _allowed(slot)
-    gates = (_reviewed(world, gates[0], reviews=reviews), *gates[1:])
-    return Place(slot, gates, _price(slot.floor_cpm), tuple(floors), world, reviews)
+    floors: tuple[tuple[Feature, int], ...] = ()
+    if slot.buyers:
+        of_advertisers = [(("advertiser", one.advertiser), _price(one.floor_cpm)) for one in slot.buyers.floors]
+        of_deals = [(("deal", deal.id), _price(deal.floor_cpm)) for deal in slot.buyers.deals]
+        floors = (*of_advertisers, *of_deals)
+    (width, height), accepts = slot.size, slot.accepts
+    aspect = math.log(width / height)
+    gates = (
+        Gate(
+            NoAd.NO_DEMAND,
+            _targeted(world, named, slot.tags, slot.about, slot.buyers, reviews),
+            ((WIDTH_MIN, width), (WIDTH_MAX, width), (HEIGHT_MIN, height), (HEIGHT_MAX, height)),
+        ),
+        Gate(
+            NoAd.MEDIA_MISMATCH,
+            _fitting(accepts.media, accepts.tier, accepts.animation),
+            () if slot.fit == "stretch" else ((ASPECT_LOW, aspect), (ASPECT_HIGH, aspect)),
+        ),
+        Gate(NoAd.CATEGORY_BLOCKED, _allowed(slot.categories_blocked)),
+    )
+    return Place(slot, gates, _price(slot.floor_cpm), floors, world, reviews)
 
 
-def _targeted(world: str, slot: Slot, about: About, buyers: Buyers, named: str | None) -> Gate:
+@lru_cache(maxsize=ALIKE)
+def _targeted(
+    world: str,
+    named: str | None,
+    tags: tuple[str, ...],
+    said: About | None,
+    wanted: Buyers | None,
+    reviews: bool,  # noqa: FBT001  as `Place` has it
+) -> Asks:
+    about, buyers = said or About(), wanted or Buyers()
     names = [named] if named else []
     wishes = [
         wish("world", [world]),
         wish("slot", names),
-        wish("tag", slot.tags),
+        wish("tag", tags),
         wish("kind", [about.kind] if about.kind else []),
         wish("about", widened(*about.categories)),
         wish("keyword", about.keywords),
@@ -210,34 +255,29 @@ def _targeted(world: str, slot: Slot, about: About, buyers: Buyers, named: str |
     ]
     if buyers.allowed:
         wishes.append(wish("advertiser", buyers.allowed))
+    if reviews:
+        wishes.append((REVIEW, frozenset([(*REVIEW, world)])))
     barred: list[Feature] = [("advertiser", name) for name in buyers.blocked]
     barred += [
+        ("refused", world),
         (NOT, "world", world),
         *((NOT, "slot", name) for name in names),
-        *((NOT, "tag", tag) for tag in slot.tags),
+        *((NOT, "tag", tag) for tag in tags),
     ]
-    width, height = slot.size
-    bounds = (WIDTH_MIN, width), (WIDTH_MAX, width), (HEIGHT_MIN, height), (HEIGHT_MAX, height)
-    return Gate(NoAd.NO_DEMAND, tuple(wishes), frozenset(barred), bounds)
+    return Asks(tuple(wishes), frozenset(barred))
 
 
-def _reviewed(world: str, gate: Gate, *, reviews: bool) -> Gate:
-    """Return the gate for what the world lets in alone."""
-    approved = ((REVIEW, frozenset([(*REVIEW, world)])),) * reviews
-    return replace(gate, wishes=(*gate.wishes, *approved), barred=gate.barred | {("refused", world)})
-
-
-def _fitting(slot: Slot) -> Gate:
-    accepts, aspect = slot.accepts, math.log(slot.size[0] / slot.size[1])
-    barred: list[Feature] = [("tier", tier) for tier in TIERS[TIERS.index(accepts.tier) + 1 :]]
-    if not accepts.animation:
+@lru_cache(maxsize=ALIKE)
+def _fitting(media: tuple[str, ...], tier: str, animation: bool) -> Asks:  # noqa: FBT001  as the slot has it
+    barred: list[Feature] = [("tier", larger) for larger in TIERS[TIERS.index(tier) + 1 :]]
+    if not animation:
         barred.append(("animated",))
-    bounds = () if slot.fit == "stretch" else ((ASPECT_LOW, aspect), (ASPECT_HIGH, aspect))
-    return Gate(NoAd.MEDIA_MISMATCH, (wish("media", accepts.media),), frozenset(barred), bounds)
+    return Asks((wish("media", media),), frozenset(barred))
 
 
-def _allowed(slot: Slot) -> Gate:
-    return Gate(NoAd.CATEGORY_BLOCKED, barred=frozenset(("category", name) for name in slot.categories_blocked))
+@lru_cache(maxsize=ALIKE)
+def _allowed(blocked: tuple[str, ...]) -> Asks:
+    return Asks(barred=frozenset(("category", name) for name in blocked))
 
 
 def _price(cpm: Money) -> int:
