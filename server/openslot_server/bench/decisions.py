@@ -14,6 +14,7 @@ from typing import Any
 
 from openslot_server.bench.demand_market import NOW_MS, Asked, asked, offers
 from openslot_server.bench.demand_peers import PEERS, Peer
+from openslot_server.bench.pacing import pacing_figures
 from openslot_server.demand.engine import Engine, Question, Win
 from openslot_server.demand.model import Offer
 from openslot_spec.records import Money
@@ -40,7 +41,8 @@ def run(progress: Progress) -> tuple[dict[str, float], list[Row]]:
             progress(f"{size:,} line items, {targeting} targeting")
             table += _workloads(offers(size, targeting), targeting, size)
     progress(f"{CHANGES:,} changes among {SIZES[-1]:,} line items")
-    return {**_ratios(table), **_changes(offers(SIZES[-1], "mixed"))}, table
+    changes = _changes(offers(SIZES[-1], "mixed"))
+    return {**_ratios(table), **changes, **pacing_figures(progress)}, table
 
 
 def _workloads(items: Sequence[Offer], targeting: str, size: int) -> list[Row]:
