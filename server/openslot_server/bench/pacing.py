@@ -12,7 +12,7 @@ from openslot_server.simulate.scenario import Scenario
 __all__ = ["pacing_figures"]
 
 LOADS = (60, 80, 95)
-SEEDS = (1, 2)
+SEEDS = (0, 1, 2)
 BOUND = 0.02
 SHARES = (0.01, 0.05, 0.1, 0.3, 0.5, 0.9)
 COINS = 200_000
