@@ -1,4 +1,4 @@
-"""The README's pictures: the live page of a running demo. `make screenshots` runs it."""
+"""The README's pictures: the live page of a running demo, and a creative as its viewers see it. `make screenshots`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from openslot_demo.creatives import build_creative
 from openslot_demo.page.screenshots import Shot, browser, take
 from openslot_demo.web import bound
 
@@ -35,6 +37,16 @@ def main() -> None:
         for name, shot in SHOTS.items():
             path = take(url, folder / f"{name}.png", shot, chromium=chromium)
             sys.stdout.write(f"{path}: {path.stat().st_size >> 10} KiB\n")
+    _preview("nimbus-cloud", folder / "creative.png")
+
+
+def _preview(name: str, picture: Path) -> None:
+    """Draw one of the demo's creatives, as an advertiser would."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / f"{name}.glb"
+        model.write_bytes(build_creative(name))
+        openslot = Path(sys.executable).with_name("openslot")
+        subprocess.run([openslot, "creative", "preview", model, "-o", picture], check=True)  # noqa: S603  our command
 
 
 @contextlib.contextmanager
