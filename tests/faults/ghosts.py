@@ -18,14 +18,14 @@ from openslot_spec.errors import OpenSlotError
 from openslot_spec.exposures import COLUMNS, EventKind, ExposureColumns
 from openslot_spec.messages import ExposuresPut, Hello
 from openslot_spec.session import Session
-from openslot_spec.tickets import MAC_BYTES
+from openslot_spec.tickets import MAC_BYTES, Ticket
 from tests.faults.network import DELAY_S
 from tests.faults.simulation import Simulation
 from tests.faults.stage import KEYS
 
 PATIENCE_S = 5.0
-EXPIRES_AT = 13
-"""The place of `expires_ms` in a ticket's array."""
+FIELDS = [*Ticket.model_fields]
+"""What stands in a ticket's array, in order."""
 
 
 async def replay(play: Simulation) -> None:
@@ -64,7 +64,7 @@ async def cheat(play: Simulation) -> None:
     if play.sent:
         world, body = play.chance.choice([*play.sent.values()])
         ticket = play.chance.choice(body["tickets"])
-        expires_ms = msgpack.unpackb(ticket[4:-MAC_BYTES])[EXPIRES_AT]
+        expires_ms = _field(ticket, "expires_ms")
         after_ms = expires_ms + play.settings.skew_ms + 1
         other = next(name for name in KEYS if name != world)
         await _say(play, other, [_claim(play, ticket, expires_ms - 1_000)])
@@ -73,12 +73,20 @@ async def cheat(play: Simulation) -> None:
         await _say(play, world, [_claim(play, ticket, after_ms)])
 
 
+def _field(ticket: bytes, name: str) -> Any:
+    return msgpack.unpackb(ticket[4:-MAC_BYTES])[FIELDS.index(name)]
+
+
 def _claim(play: Simulation, ticket: bytes, at_ms: int) -> ExposuresPut:
+    viewer: Any = None
+    with suppress(ValueError, IndexError):  # an altered one may be none
+        viewer = _field(ticket, "viewer")
+    viewer = 1_000 + play.chance.randrange(1_000_000) if viewer is None else viewer
     figures: dict[str, Any] = {
         "kind": EventKind.VIEWABLE,
         "profile": 0,
         "ticket": 0,
-        "viewer": 1_000 + play.chance.randrange(1_000_000),
+        "viewer": viewer,
         "at_ms": at_ms,
         "continuous_ms": 1_000,
         "cumulative_ms": 1_000,
