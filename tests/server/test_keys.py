@@ -52,7 +52,12 @@ def test_what_a_key_says_of_its_role_does_not_matter() -> None:
 
 def test_the_operator_may_everything_and_the_others_their_own() -> None:
     permitted = {role: [asked for asked in ROLES if may(Principal(role, "x"), asked)] for role in ROLES}
-    assert permitted == {"world": ["world"], "advertiser": ["advertiser"], "operator": list(ROLES)}
+    assert permitted == {
+        "world": ["world"],
+        "advertiser": ["advertiser"],
+        "reviewer": ["reviewer"],
+        "operator": list(ROLES),
+    }
 
 
 def test_an_account_is_its_own_holders_and_the_operators() -> None:
