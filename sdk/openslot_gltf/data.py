@@ -5,6 +5,8 @@ Tolerances are the Khronos validator's, so that what passes here passes there.
 
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ def mended_bounds(document: Document, elements: Elements, report: Report) -> Doc
     accessors, changed = list(document.array("accessors")), False
     for index, accessor in enumerate(accessors):
         low, high = elements.extremes(index)
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        if low.dtype.kind == "f" and not all(map(isfinite, (*low.tolist(), *high.tolist()))):
             report.add(Rule.DATA_FINITE, f"/accessors/{index}")
             continue
         given = "min" in accessor or "max" in accessor
@@ -59,8 +61,8 @@ def _declares(accessor: Json, low: NDArray[np.generic], high: NDArray[np.generic
     if low.dtype.kind != "f":
         return bool(accessor["min"] == low.tolist() and accessor["max"] == high.tolist())
     # Exporters print float32 with few digits; the validator compares after rounding to float32, so do we.
-    declared = np.array([accessor["min"], accessor["max"]], np.float32)
-    return bool((declared[0] == low).all() and (declared[1] == high).all())
+    declared = np.array([accessor["min"], accessor["max"]], np.float32).tolist()
+    return bool(declared == [low.tolist(), high.tolist()])
 
 
 def check_vertex_data(document: Document, elements: Elements, report: Report) -> None:
@@ -91,7 +93,9 @@ def _check_indices(document: Document, elements: Elements, primitive: Json, wher
 def _attribute_fault(semantic: str, index: int, elements: Elements) -> tuple[Rule | None, str]:
     if semantic in ("NORMAL", "TANGENT"):
         values = elements.floats(index)
-        if (np.abs(np.linalg.norm(values[:, :3], axis=1) - 1.0) > UNIT_TOLERANCE).any():
+        axes = values[:, :3]
+        lengths = np.sqrt(np.einsum("ij,ij->i", axes, axes))
+        if (np.abs(lengths - 1.0) > UNIT_TOLERANCE).any():
             return Rule.DATA_UNIT, semantic
         if semantic == "TANGENT" and (np.abs(values[:, 3]) != 1.0).any():
             return Rule.DATA_UNIT, "the sign of TANGENT is neither 1 nor -1"

@@ -22,6 +22,7 @@ __all__ = [
 
 Matrix = NDArray[np.float64]
 SHEAR_TOLERANCE = 1e-3
+IDENTITY = np.eye(4)
 PLACES = frozenset({"matrix", "rotation", "scale", "translation"})
 
 
@@ -71,7 +72,7 @@ def local_matrix(node: Json) -> Matrix:
     """Return `parent_from_node` of one node."""
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T
-    matrix = np.eye(4)
+    matrix = IDENTITY.copy()
     if "rotation" in node:
         matrix[:3, :3] = rotation_matrix(*node["rotation"])
     if "scale" in node:
