@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import struct
 from typing import Any
 
@@ -86,10 +85,7 @@ def _parsed(text: bytes, most_bytes: int, limits: Limits) -> dict[str, Any]:
         raise _BrokenError(Rule.JSON_SIZE, f"{len(text)} bytes, {most_bytes} are allowed")
     try:
         decoded = text.decode("utf-8")
-        finite = (
-            _finite if LARGE.search(decoded) else None
-        )  # most have no such number, and are spared the call for each
-        value = json.loads(decoded, object_pairs_hook=_object, parse_float=finite, parse_constant=_constant)
+        value = json.loads(decoded, object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
     except UnicodeDecodeError as error:
         raise _BrokenError(Rule.JSON_ENCODING, f"byte {error.start}") from None
     except RecursionError:
@@ -110,10 +106,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if "__proto__" in value:
         raise _BrokenError(Rule.JSON_KEY)
     return value
-
-
-LARGE = re.compile(r"[eE]\+?0*[1-9]\d\d|\d{200}")
-"""What stands in the text of every number that is not finite as a double."""
 
 
 def _finite(text: str) -> float:
